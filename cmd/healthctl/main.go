@@ -1,0 +1,157 @@
+// Healthctl keeps the state that healthprobe judges, for shell entrypoints and
+// for applications that cannot do it themselves. Each command is a usage text,
+// a call of package writer or verdict, and an exit status.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/healthprobe/healthprobe/writer"
+)
+
+// version is set by the linker (-X main.version=...).
+var version = "devel"
+
+const usage = `Usage: healthctl COMMAND [flags] [arguments]
+
+Keeps the state of a unit, which healthprobe judges.
+
+  load     run checks and, if all pass, record the application's pid
+  set      record the application's error code: 0 is healthy
+  beat     say that the application is still at work
+  reset    make the state what it was before load
+  exec     load, set 0, then become the application
+  status   show units as healthprobe sees them
+  install  copy healthprobe and healthctl into a directory
+  version  print the version
+
+Every command takes -h, and all but install and version take
+  -rundir DIR  where the units keep their state (default $LIVENESS_RUNDIR, /run)
+  -unit NAME   which unit (default $LIVENESS_UNIT_NAME, the host name)
+
+Exit status: 0 done, 1 failed or refused, 2 wrong usage.
+
+Example, in a shell entrypoint:
+  $ healthctl load -pid $$ -check /checks/database
+  healthctl: load web: check /checks/database: not healthy
+`
+
+// The exit statuses.
+const (
+	done       = 0
+	failed     = 1
+	wrongUsage = 2
+)
+
+type command func(args []string) (status int)
+
+var commands = map[string]command{
+	"load": load, "set": set, "beat": beat, "reset": reset,
+	"exec": execute, "status": status, "install": install, "version": printVersion,
+}
+
+func main() {
+	if len(os.Args) < 2 {
+		os.Exit(misuse("healthctl", "no command"))
+	}
+	name := os.Args[1]
+	if name == "-h" || name == "-help" || name == "--help" || name == "help" {
+		fmt.Print(usage)
+		os.Exit(done)
+	}
+	run := commands[strings.TrimPrefix(name, "--")]
+	if run == nil {
+		os.Exit(misuse("healthctl", fmt.Sprintf("unknown command %q", name)))
+	}
+	os.Exit(run(os.Args[2:]))
+}
+
+func printVersion([]string) int {
+	fmt.Println("healthctl", version)
+	return done
+}
+
+// misuse says what is wrong with the command line.
+func misuse(who, what string) int {
+	names := []string{"load", "set", "beat", "reset", "exec", "status", "install", "version"}
+	fmt.Fprintf(os.Stderr, "%s: %s: the commands are %s; see healthctl -h\n", who, what, strings.Join(names, ", "))
+	return wrongUsage
+}
+
+// fail reports an error: all of them are one line.
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "healthctl:", err)
+	return failed
+}
+
+// flags are those of one command, with -rundir and -unit among them.
+type flags struct {
+	*flag.FlagSet
+	options []writer.Option
+	runDir  string // "" unless given
+	unit    string // "" unless given
+}
+
+func newFlags(name string) *flags {
+	f := &flags{FlagSet: flag.NewFlagSet("healthctl "+name, flag.ContinueOnError)}
+	f.SetOutput(io.Discard)
+	f.Func("rundir", "", func(dir string) error {
+		f.runDir = dir
+		f.options = append(f.options, writer.WithRunDir(dir))
+		return nil
+	})
+	f.Func("unit", "", func(name string) error {
+		f.unit = name
+		f.options = append(f.options, writer.WithName(name))
+		return nil
+	})
+	return f
+}
+
+// parse returns false when the command is over, and its status.
+func (f *flags) parse(usage string, args []string) (status int, ok bool) {
+	err := f.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Print(usage)
+		return done, false
+	case err != nil:
+		return f.misuse(err.Error()), false
+	}
+	return done, true
+}
+
+// none refuses arguments, for commands that take none.
+func (f *flags) none() (status int, ok bool) {
+	if f.NArg() > 0 {
+		return f.misuse(fmt.Sprintf("unexpected argument %q", f.Arg(0))), false
+	}
+	return done, true
+}
+
+func (f *flags) misuse(what string) int {
+	var names []string
+	f.VisitAll(func(f *flag.Flag) { names = append(names, "-"+f.Name) })
+	slices.Sort(names)
+	what = strings.ReplaceAll(strings.TrimPrefix(what, "flag provided but not defined: "), "\n", " ")
+	if strings.HasPrefix(what, "-") && !strings.Contains(what, " ") {
+		what = "unknown flag " + what
+	}
+	fmt.Fprintf(os.Stderr, "%s: %s: the flags are %s; see %[1]s -h\n", f.Name(), what, strings.Join(names, ", "))
+	return wrongUsage
+}
+
+// open opens the unit. A name or directory that cannot be one is wrong usage.
+func (f *flags) open(more ...writer.Option) (u *writer.Unit, status int) {
+	u, err := writer.Open(append(f.options, more...)...)
+	if err != nil {
+		return nil, f.misuse(err.Error())
+	}
+	return u, done
+}

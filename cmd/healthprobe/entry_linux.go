@@ -1,0 +1,71 @@
+//go:build (amd64 || arm64) && !race && !msan && !asan
+
+package main
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// The direct door. Linked with -ldflags=-E=main.direct, the kernel starts the
+// process at the assembly symbol main.direct (entry_linux_amd64.s,
+// entry_linux_arm64.s) instead of the Go runtime's entry. That stub sets up the
+// two or three registers that compiled Go code expects and calls enter, below.
+// The Go runtime is in the file but never starts: no threads, no heap, no
+// garbage collector, no signal handlers. So the probe also answers in a
+// container that has no process or no memory left.
+//
+// Everything that enter reaches (command.go, age.go, internal/verdict, part of
+// internal/state) therefore lives by these rules:
+//
+//   - nothing may allocate: no append, no concatenation, no boxing in an
+//     interface, no variable that escapes to the heap;
+//   - no goroutine, defer, panic, map or channel; every index must be one that
+//     the compiler can prove, because a failed bounds check panics;
+//   - no package-level variable that needs code to initialize it: that code
+//     (init) never ran, and the variable is silently zero;
+//   - system calls through syscall.RawSyscall6 only.
+//
+// TestDirectDoorRules reads the compiler's output and fails if one is broken.
+//
+// Race, msan and asan builds call into their run-time libraries from
+// everywhere, so they have no direct door: linking one fails for want of the
+// symbol.
+
+// direct is where the kernel enters.
+func direct()
+
+// enter is called by direct. stack is what the kernel left on the stack (see
+// the System V ABI, "Process Initialization"): argc, then argc pointers to the
+// arguments, a null pointer, pointers to the environment's entries, a null
+// pointer. The texts are NUL-terminated.
+func enter(stack *uintptr) {
+	cmd.door = "direct"
+	argc := *stack
+	args := unsafe.Add(unsafe.Pointer(stack), word)
+	for env := unsafe.Add(args, (argc+1)*word); *(**byte)(env) != nil; env = unsafe.Add(env, word) {
+		cmd.Env(text(*(**byte)(env)))
+	}
+	for i := uintptr(1); i < argc; i++ {
+		cmd.Arg(text(*(**byte)(unsafe.Add(args, i*word))))
+	}
+	status := cmd.Run()
+	for {
+		syscall.RawSyscall6(syscall.SYS_EXIT_GROUP, uintptr(status), 0, 0, 0, 0, 0)
+	}
+}
+
+const word = unsafe.Sizeof(uintptr(0))
+
+// text gives a NUL-terminated text as a string without copying it.
+// (unsafe.String would do, but it has checks that may panic.)
+func text(p *byte) string {
+	s := struct {
+		data *byte
+		n    uintptr
+	}{p, 0}
+	for *(*byte)(unsafe.Add(unsafe.Pointer(p), s.n)) != 0 {
+		s.n++
+	}
+	return *(*string)(unsafe.Pointer(&s))
+}

@@ -1,0 +1,81 @@
+package state
+
+import "syscall"
+
+// Reader reads small files into the caller's buffers or its own, without
+// allocating. It is not safe for concurrent use.
+type Reader struct {
+	// Exiting leaves the closing of files to the kernel: the probe ends at once,
+	// and a system call saved there is one less in every probe of a pod's life.
+	Exiting bool
+
+	path [40]byte // NUL-terminated; the longest is bootIDPath
+	boot [64]byte
+	stat [1024]byte // reaches field 22 whatever the process is called: comm(64), numbers(20)
+}
+
+const bootIDPath = "/proc/sys/kernel/random/boot_id"
+
+// Value reads what a state file holds, white space trimmed. buf must be a byte
+// longer than the file may be: EFBIG says that the file filled it, and value
+// is then its beginning. A FIFO gives ESPIPE, a symbolic link ELOOP.
+func (r *Reader) Value(dir int, name string, buf []byte) (value []byte, e syscall.Errno) {
+	return r.read(dir, r.named(name), buf)
+}
+
+// Open opens a state file. It never blocks and follows no symbolic link.
+func (r *Reader) Open(dir int, name string) (fd int, e syscall.Errno) {
+	return openAt(dir, r.named(name))
+}
+
+// ReadFrom is Value for a file that is open already. It leaves it open.
+func (r *Reader) ReadFrom(fd int, buf []byte) (value []byte, e syscall.Errno) {
+	b, e := readStart(fd, buf)
+	if e == 0 && len(b) == len(buf) {
+		e = syscall.EFBIG
+	}
+	return Trim(b), e
+}
+
+// Close closes fd, unless the process is about to end anyway.
+func (r *Reader) Close(fd int) {
+	if !r.Exiting {
+		closeFD(fd)
+	}
+}
+
+// Stat reads /proc/<pid>/stat; the line points into r. The file is absent with
+// ENOENT, and gives ESRCH when the process ends after it was opened.
+func (r *Reader) Stat(pid int32) (line []byte, e syscall.Errno) {
+	var digits [20]byte
+	n := Put(r.path[:], 0, "/proc/")
+	n = Put(r.path[:], n, View(Digits(&digits, int64(pid))))
+	Put(r.path[:], n, "/stat\x00")
+	line, e = r.read(-1, &r.path[0], r.stat[:])
+	if e == syscall.EFBIG { // more fields than needed
+		e = 0
+	}
+	return line, e
+}
+
+// BootID reads the id of this boot of the machine; it points into r. ENOENT: no
+// /proc, or no Linux.
+func (r *Reader) BootID() (id []byte, e syscall.Errno) {
+	return r.Value(-1, bootIDPath, r.boot[:])
+}
+
+func (r *Reader) named(name string) *byte {
+	n := Put(r.path[:], 0, name)
+	Put(r.path[:], n, "\x00")
+	return &r.path[0]
+}
+
+func (r *Reader) read(dir int, path *byte, buf []byte) (value []byte, e syscall.Errno) {
+	fd, e := openAt(dir, path)
+	if e != 0 {
+		return nil, e
+	}
+	value, e = r.ReadFrom(fd, buf)
+	r.Close(fd)
+	return value, e
+}

@@ -1,0 +1,92 @@
+//go:build unix && !(linux && (amd64 || arm64))
+
+package state
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// The functions of sys_raw.go for platforms that have no direct door.
+
+func errno(err error) syscall.Errno {
+	if e, ok := err.(syscall.Errno); ok {
+		return e
+	}
+	return 0
+}
+
+func openFlags(dir int, path *byte, flags int) (fd int, e syscall.Errno) {
+	for {
+		fd, err := unix.Openat(dir, unix.BytePtrToString(path), flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != unix.EINTR {
+			return fd, errno(err)
+		}
+	}
+}
+
+// OpenDir opens a directory, not through a symbolic link. path is
+// NUL-terminated.
+func OpenDir(path *byte) (fd int, e syscall.Errno) {
+	return openFlags(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_DIRECTORY)
+}
+
+func openAt(dir int, path *byte) (fd int, e syscall.Errno) {
+	return openFlags(dir, path, unix.O_RDONLY|unix.O_NONBLOCK)
+}
+
+func readStart(fd int, buf []byte) ([]byte, syscall.Errno) {
+	for {
+		n, err := unix.Pread(fd, buf, 0)
+		if err == nil {
+			return buf[:n], 0
+		}
+		if err != unix.EINTR {
+			return nil, errno(err)
+		}
+	}
+}
+
+func closeFD(fd int) { unix.Close(fd) }
+
+// ModTime gives a file's modification time, in seconds and nanoseconds of the
+// wall clock.
+func ModTime(fd int) (sec, nsec int64, e syscall.Errno) {
+	var st unix.Stat_t
+	e = errno(unix.Fstat(fd, &st))
+	sec, nsec = st.Mtim.Unix()
+	return sec, nsec, e
+}
+
+// Now gives the wall clock's time.
+func Now() (sec, nsec int64, e syscall.Errno) {
+	var ts unix.Timespec
+	e = errno(unix.ClockGettime(unix.CLOCK_REALTIME, &ts))
+	sec, nsec = ts.Unix()
+	return sec, nsec, e
+}
+
+// Kill0 is kill(pid, 0): ESRCH says that there is no such process, EPERM that
+// there is one.
+func Kill0(pid int32) syscall.Errno { return errno(unix.Kill(int(pid), 0)) }
+
+// HostName gives the nodename of uname(2).
+func HostName(*[390]byte) string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Nodename[:])
+}
+
+// Write writes text to a descriptor as far as that works.
+func Write(fd int, text string) {
+	for len(text) > 0 {
+		n, err := unix.Write(fd, []byte(text))
+		if err != nil && err != unix.EINTR || n == 0 {
+			return
+		}
+		text = text[max(n, 0):]
+	}
+}

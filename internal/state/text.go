@@ -1,0 +1,65 @@
+package state
+
+import (
+	"unicode/utf8"
+	"unsafe"
+)
+
+// Put copies s into dst from n on, as far as there is room, and gives the new
+// n: append for code that must not allocate.
+func Put(dst []byte, n int, s string) int {
+	if n < 0 || n > len(dst) {
+		return n
+	}
+	return n + copy(dst[n:], s)
+}
+
+// View gives b as a string without copying. The string changes with b.
+func View(b []byte) string { return *(*string)(unsafe.Pointer(&b)) }
+
+// Digits writes n, which is not negative, in decimal at the end of buf.
+func Digits(buf *[20]byte, n int64) []byte {
+	for i := len(buf) - 1; i > 0; i-- {
+		buf[i] = byte('0' + n%10)
+		if n /= 10; n <= 0 {
+			return buf[i:]
+		}
+	}
+	return buf[:]
+}
+
+// Clean makes text fit for one line on a terminal, in place and byte for byte:
+// white space becomes a blank; other control characters (C0, DEL, C1) and, in
+// text that is not UTF-8, all bytes above 0x7f become question marks.
+func Clean(b []byte) {
+	utf := utf8.Valid(b)
+	prev := (*byte)(nil)
+	for i := range b {
+		p := &b[i]
+		c := *p
+		switch {
+		case isSpace(c):
+			*p = ' '
+		case c < ' ' || c == 0x7f || c > 0x7f && !utf:
+			*p = '?'
+		case prev != nil && *prev == 0xc2 && c < 0xa0: // U+0080 to U+009F
+			*prev, *p = '?', '?'
+		}
+		prev = p
+	}
+}
+
+// Clip gives the longest start of b that has at most limit bytes and does not
+// end inside a UTF-8 sequence.
+func Clip(b []byte, limit int) []byte {
+	if len(b) <= limit {
+		return b
+	}
+	for limit > 0 && limit < len(b) && !utf8.RuneStart(b[limit]) {
+		limit--
+	}
+	if limit < 0 || limit > len(b) {
+		return nil
+	}
+	return b[:limit]
+}

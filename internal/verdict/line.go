@@ -1,0 +1,122 @@
+package verdict
+
+import (
+	"syscall"
+
+	"github.com/healthprobe/healthprobe/internal/state"
+)
+
+// LineLimit is the most bytes a message has, its newline included: kubectl and
+// docker show it, and it must stay one line.
+const LineLimit = 1000
+
+// Line is one line of text under construction. What does not fit is cut.
+type Line struct {
+	n int
+	b [LineLimit]byte
+}
+
+// Text adds s as it is.
+func (l *Line) Text(s string) *Line {
+	l.n = state.Put(l.b[:LineLimit-1], l.n, s)
+	return l
+}
+
+// Clean adds text that someone else wrote: printable, and with its end replaced
+// by dots if it has more than limit bytes.
+func (l *Line) Clean(s string, limit int) *Line {
+	from := l.n
+	if limit < 0 {
+		return l
+	}
+	cut := len(s) > limit
+	if cut {
+		s = s[:limit]
+	}
+	l.Text(s)
+	if to := l.n; from >= 0 && from <= to && to <= len(l.b) {
+		added := l.b[from:to]
+		if cut { // maybe inside a UTF-8 sequence
+			added = state.Clip(added, len(added)-1)
+			l.n = from + len(added)
+		}
+		state.Clean(added)
+	}
+	if cut {
+		l.Text("...")
+	}
+	return l
+}
+
+// Path adds a path that may be longer than a line has room for: its end counts.
+func (l *Line) Path(dir, unit, file string) *Line {
+	const room = 200
+	if len(dir) > room {
+		l.Text("...")
+		dir = dir[len(dir)-room:]
+	}
+	l.Clean(dir, room).Text("/").Clean(unit, 255)
+	if file != "" {
+		l.Text("/").Text(file)
+	}
+	return l
+}
+
+// Quoted adds what a file held, so that white space and control characters show.
+func (l *Line) Quoted(b []byte) *Line {
+	const hex = "0123456789abcdef"
+	l.Text(`"`)
+	for i := range b {
+		switch c := b[i]; {
+		case c == '\n':
+			l.Text(`\n`)
+		case c == '"' || c == '\\':
+			l.Text(`\`).Text(state.View(b[i : i+1]))
+		case c < ' ' || c > '~':
+			l.Text(`\x`).Text(hex[c>>4:][:1]).Text(hex[c&15:][:1])
+		default:
+			l.Text(state.View(b[i : i+1]))
+		}
+	}
+	return l.Text(`"`)
+}
+
+// Number adds n in decimal. n is not negative.
+func (l *Line) Number(n int64) *Line {
+	var digits [20]byte
+	return l.Text(state.View(state.Digits(&digits, n)))
+}
+
+// Seconds adds a time in seconds; its fraction, to the millisecond, only where
+// there is one.
+func (l *Line) Seconds(ns int64) *Line {
+	l.Number(ns / 1e9)
+	if ms := ns % 1e9 / 1e6; ms > 0 {
+		var digits [20]byte
+		if d := state.Digits(&digits, 1000+ms); len(d) > 1 { // 1ddd
+			l.Text(".").Text(state.View(d[1:]))
+		}
+	}
+	return l.Text("s")
+}
+
+// Errno adds what a system call's error says.
+func (l *Line) Errno(e syscall.Errno) *Line {
+	switch {
+	case e == syscall.ELOOP:
+		return l.Text("is a symbolic link")
+	case e == syscall.ESPIPE || e == syscall.ENXIO:
+		return l.Text("is not a regular file")
+	case 0 < e && e < 132 && e != 41 && e != 58: // what syscall has a text for; it allocates for others
+		return l.Text(e.Error())
+	}
+	return l.Text("errno ").Number(int64(e))
+}
+
+// String is what has been written, without copying it.
+func (l *Line) String() string {
+	if l.n < 0 || l.n > len(l.b) {
+		return ""
+	}
+	return state.View(l.b[:l.n])
+}

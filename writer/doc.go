@@ -1,0 +1,44 @@
+// Package writer lets a Go application keep the state that healthprobe judges.
+//
+// # The life of an application
+//
+// Load runs the checks of the environment and, if all pass, records the
+// process. Set(0), just before the main loop, says that there is no error: only
+// now is the unit healthy. Set with any other code, at any time, says what is
+// wrong; Set(0) again, that it is mended. Beat says that the loop still turns.
+// Reset, as the last act of the shutdown, makes the state what it was before
+// Load.
+//
+//	u, err := writer.Open()
+//	if err != nil { ... }
+//	if err := u.Load(ctx, checks...); err != nil { ... }
+//	defer u.Reset()
+//	if err := u.Set(0); err != nil { ... }
+//	for work := range queue {
+//		work()
+//		u.Beat()
+//	}
+//
+// A kubelet or a container engine runs healthprobe in the container: with -live
+// for the liveness probe (is the process there, and with -max-age, does its
+// loop turn?), without it for the readiness probe (is its code 0 as well?).
+//
+// # What is promised
+//
+// No probe ever says healthy for a process that has not called Set(0) since its
+// own Load: not after a crash at any point, not on a full disk, not with state
+// that an earlier process with the same pid left behind. And while a process is
+// loaded and its last code was 0, no number of Set(0) and Beat calls makes a
+// probe say unhealthy.
+//
+// The state is kept in files below a directory such as /run/web, whose lock
+// every change takes for the time of a few system calls, and waits for up to 2
+// seconds. The files describe running processes and are never synced to disk:
+// after a power loss they mean nothing, and a file cut short by one is
+// malformed, so unhealthy. The package starts no goroutine and keeps no file
+// open between calls.
+//
+// Errors say which unit and file they are about, what the file held, and what
+// to do. The process should run in one pid namespace with its probe, as it does
+// in a container.
+package writer

@@ -1,0 +1,79 @@
+package writer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/healthprobe/healthprobe/internal/state"
+)
+
+// The reasons for which a call is refused; test for them with errors.Is. The
+// error itself says more: the unit, the file, what it held and what to do.
+var (
+	// ErrUnhealthy is what a Check returns to say "no", and nothing more.
+	ErrUnhealthy = errors.New("not healthy")
+	// ErrNotLoaded: no process is recorded. Call Load first.
+	ErrNotLoaded = errors.New("not loaded")
+	// ErrNotSet: there is no state to beat for. Call Set first.
+	ErrNotSet = errors.New("not set since load")
+	// ErrGone: the process that is recorded, or is to be, has ended.
+	ErrGone = errors.New("the process is gone")
+	// ErrOwned: another live process owns the unit, or one of which cannot be
+	// told whether it lives.
+	ErrOwned = errors.New("another process owns the unit")
+	// ErrLocked: another process held the unit's lock for 2 seconds. Try again.
+	ErrLocked = errors.New("the unit is locked")
+)
+
+// CheckError is a check that made Load fail.
+type CheckError struct {
+	Unit string // that was to be loaded
+	Name string // of the check
+	Err  error  // what it returned
+}
+
+func (e *CheckError) Error() string {
+	return "load " + e.Unit + ": check " + e.Name + ": " + e.Err.Error()
+}
+
+// Unwrap gives what the check returned, for errors.Is and errors.As.
+func (e *CheckError) Unwrap() error { return e.Err }
+
+// refusal is an error whose text need not begin with that of its kind.
+type refusal struct {
+	kind error
+	text string
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.kind }
+
+func refuse(kind error, format string, args ...any) error {
+	return &refusal{kind, fmt.Sprintf(format, args...)}
+}
+
+// explain names the operation and the unit, and adds what to do about an error
+// of the system whose cause is known.
+func (u *Unit) explain(op string, err error) error {
+	var check *CheckError
+	if err == nil || errors.As(err, &check) { // a check's error is none of ours
+		return err
+	}
+	var file *os.PathError
+	switch errors.As(err, &file); {
+	case file == nil:
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return refuse(ErrLocked, "%s %s: %s has been locked by another process for %v: try again, and look for one that is stopped (lslocks)", op, u.name, u.Dir(), state.LockWait)
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EROFS),
+		errors.Is(err, os.ErrNotExist) && file.Op == "mkdir":
+		return fmt.Errorf("%s %s: %w: uid %d has no place to write: prepare %s for this user, mount an emptyDir or a tmpfs at %s, or set %s to a directory that it can write to",
+			op, u.name, err, os.Geteuid(), u.Dir(), u.runDir, state.RunDirEnv)
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
+		return fmt.Errorf("%s %s: %w: the unit's place has to be a directory (a symbolic link is not followed): remove what is there", op, u.name, err)
+	case errors.Is(err, syscall.EISDIR):
+		return fmt.Errorf("%s %s: %w: it has to be a file: remove the directory", op, u.name, err)
+	}
+	return fmt.Errorf("%s %s: %w", op, u.name, err)
+}
