@@ -33,7 +33,11 @@ func (u *Unit) set(code int, reason string) error {
 		return u.unlocked(code, err)
 	}
 	defer d.Close()
-	if err := u.check(d); err != nil {
+	err = u.check(d)
+	if refused := (*refusal)(nil); code != 0 && err != nil && !errors.As(err, &refused) {
+		err = u.check(d) // an error of reading may pass; an old "healthy" would stay
+	}
+	if err != nil {
 		return err
 	}
 	if code < 0 || code > state.MaxNumber {

@@ -1,3 +1,6 @@
+// A command that lives for milliseconds need not follow its CPU limit.
+//go:debug updatemaxprocs=0
+
 // Healthctl keeps the state that healthprobe judges, for shell entrypoints and
 // for applications that cannot do it themselves. Each command is a usage text,
 // a call of package writer or verdict, and an exit status.
