@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,14 +37,12 @@ func load(args []string) int {
 	f := newFlags("load")
 	var c checks
 	c.flags(f)
-	pid := f.Int("pid", 0, "")
+	pid := f.pid()
 	if status, ok := f.parse(loadUsage, args); !ok {
 		return status
 	}
-	given := false
-	f.Visit(func(fl *flag.Flag) { given = given || fl.Name == "pid" })
 	list := c.list(f.Args())
-	if !given {
+	if !pid.given {
 		// The parent is read before the first check. Should it end meanwhile, this
 		// process gets another; that its pid means another process by then is
 		// what Load itself finds out.
@@ -53,7 +50,7 @@ func load(args []string) int {
 		if parent == 0 {
 			return fail(errors.New("load: the parent process is in another pid namespace: say which process to record with -pid"))
 		}
-		*pid = parent
+		pid.value = parent
 		list = append(list, writer.Check{Name: "parent", Health: func(context.Context) error {
 			if now := os.Getppid(); now != parent {
 				return fmt.Errorf("pid %d has ended, and pid %d is the parent now: say which process to record with -pid", parent, now)
@@ -61,7 +58,7 @@ func load(args []string) int {
 			return nil
 		}})
 	}
-	u, status := f.open(writer.WithPid(*pid))
+	u, status := f.open(writer.WithPid(pid.value))
 	if u == nil {
 		return status
 	}
@@ -79,7 +76,12 @@ type checks struct {
 }
 
 func (c *checks) flags(f *flags) {
-	f.DurationVar(&c.timeout, "timeout", 0, "")
+	f.Func("timeout", "", func(s string) (err error) {
+		if c.timeout, err = time.ParseDuration(s); err != nil || c.timeout <= 0 {
+			return errors.New("want a duration above 0, such as 10s")
+		}
+		return nil
+	})
 	f.Func("check", "", func(path string) error {
 		if path == "" {
 			return errors.New("a check needs a path")

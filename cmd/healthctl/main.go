@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/healthprobe/healthprobe/writer"
@@ -68,7 +68,10 @@ func main() {
 		fmt.Print(usage)
 		os.Exit(done)
 	}
-	run := commands[strings.TrimPrefix(name, "--")]
+	if name == "-version" || name == "--version" {
+		name = "version"
+	}
+	run := commands[name]
 	if run == nil {
 		os.Exit(misuse("healthctl", fmt.Sprintf("unknown command %q", name)))
 	}
@@ -97,15 +100,12 @@ func fail(err error) int {
 type flags struct {
 	*flag.FlagSet
 	options []writer.Option
-	runDir  string // "" unless given
 	unit    string // "" unless given
 }
 
 func newFlags(name string) *flags {
-	f := &flags{FlagSet: flag.NewFlagSet("healthctl "+name, flag.ContinueOnError)}
-	f.SetOutput(io.Discard)
+	f := &flags{FlagSet: newFlagSet(name)}
 	f.Func("rundir", "", func(dir string) error {
-		f.runDir = dir
 		f.options = append(f.options, writer.WithRunDir(dir))
 		return nil
 	})
@@ -114,6 +114,30 @@ func newFlags(name string) *flags {
 		f.options = append(f.options, writer.WithName(name))
 		return nil
 	})
+	return f
+}
+
+// pidFlag is the -pid of load and set.
+type pidFlag struct {
+	given bool
+	value int
+}
+
+func (f *flags) pid() *pidFlag {
+	p := new(pidFlag)
+	f.Func("pid", "", func(s string) (err error) {
+		p.given = true
+		if p.value, err = strconv.Atoi(s); err != nil {
+			return errors.New("want a pid, such as $$ in a shell")
+		}
+		return nil
+	})
+	return p
+}
+
+func newFlagSet(name string) *flag.FlagSet {
+	f := flag.NewFlagSet("healthctl "+name, flag.ContinueOnError)
+	f.SetOutput(io.Discard) // misuse says it in one line
 	return f
 }
 
@@ -138,15 +162,18 @@ func (f *flags) none() (status int, ok bool) {
 	return done, true
 }
 
+// misuse says what is wrong with the command line, and what would be right.
 func (f *flags) misuse(what string) int {
-	var names []string
-	f.VisitAll(func(f *flag.Flag) { names = append(names, "-"+f.Name) })
-	slices.Sort(names)
-	what = strings.ReplaceAll(strings.TrimPrefix(what, "flag provided but not defined: "), "\n", " ")
-	if strings.HasPrefix(what, "-") && !strings.Contains(what, " ") {
-		what = "unknown flag " + what
+	hint := ""
+	if name, unknown := strings.CutPrefix(what, "flag provided but not defined: "); unknown {
+		var names []string
+		f.VisitAll(func(f *flag.Flag) { names = append(names, "-"+f.Name) })
+		what, hint = "unknown flag "+name, "the flags are "+strings.Join(names, ", ")+"; "
+		if len(names) == 0 {
+			hint = "there are none; "
+		}
 	}
-	fmt.Fprintf(os.Stderr, "%s: %s: the flags are %s; see %[1]s -h\n", f.Name(), what, strings.Join(names, ", "))
+	fmt.Fprintf(os.Stderr, "%s: %s: %ssee %[1]s -h\n", f.Name(), strings.ReplaceAll(what, "\n", " "), hint)
 	return wrongUsage
 }
 

@@ -2,10 +2,7 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,16 +27,15 @@ Example:
   unhealthy: web: error 3: upstream db unreachable
 `
 
-// number is a canonical decimal, or a negative one. Other spellings of a number
-// are refused, so that nothing but "0" ever means healthy.
-var number = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
-
 func set(args []string) int {
 	f := newFlags("set")
-	pid := f.Int("pid", 0, "")
+	pid := f.pid()
 	// A negative code looks like a flag. It is out of range, but says "unhealthy".
-	if i := slices.IndexFunc(args, number.MatchString); i >= 0 && strings.HasPrefix(args[i], "-") && !(i > 0 && isValueFlag(args[i-1])) {
-		args = slices.Insert(slices.Clone(args), i, "--")
+	for i, arg := range args {
+		if code, ok := parseCode(arg); ok && code < 0 && (i == 0 || !isValueFlag(args[i-1])) {
+			args = slices.Insert(slices.Clone(args), i, "--")
+			break
+		}
 	}
 	if status, ok := f.parse(setUsage, args); !ok {
 		return status
@@ -47,19 +43,14 @@ func set(args []string) int {
 	if f.NArg() == 0 {
 		return f.misuse("no CODE: want a number from 0 to 2147483647")
 	}
-	if !number.MatchString(f.Arg(0)) {
+	code, ok := parseCode(f.Arg(0))
+	if !ok {
 		return f.misuse(fmt.Sprintf("CODE is %q: want a number from 0 to 2147483647", f.Arg(0)))
 	}
-	code, err := strconv.Atoi(f.Arg(0))
-	if errors.Is(err, strconv.ErrRange) {
-		code = math.MaxInt // out of the writer's range as well
-	}
 	owner := writer.WithAnyOwner()
-	f.Visit(func(fl *flag.Flag) {
-		if fl.Name == "pid" {
-			owner = writer.WithPid(*pid)
-		}
-	})
+	if pid.given {
+		owner = writer.WithPid(pid.value)
+	}
 	u, status := f.open(owner)
 	if u == nil {
 		return status
@@ -68,6 +59,16 @@ func set(args []string) int {
 		return fail(err)
 	}
 	return done
+}
+
+// parseCode reads a canonical decimal, or a negative one, of any size. Other
+// spellings of a number are refused, so that nothing but "0" means healthy.
+func parseCode(s string) (code int, ok bool) {
+	code, err := strconv.Atoi(s)
+	if errors.Is(err, strconv.ErrRange) { // code is then the largest or smallest int
+		return code, true
+	}
+	return code, err == nil && strconv.Itoa(code) == s
 }
 
 func isValueFlag(arg string) bool {

@@ -24,7 +24,8 @@ type Probe struct {
 	MaxAge int64 // nanoseconds since the last set or beat; 0: any
 
 	Healthy  bool
-	Verified bool  // the identity was recorded, and is that of the live process
+	Recorded bool  // there is an identity
+	Verified bool  // and it is that of the live process
 	Pid      int32 // 0: not known
 	Code     int32 // -1: not known
 	Set      bool  // there is an error file, so Age is known
@@ -160,6 +161,7 @@ func (p *Probe) owned(dir int) bool {
 		p.file(p.unhealthy().Text("identity names another process than pid; if another program wrote pid, remove "), state.IdentityFile)
 		return false
 	}
+	p.Recorded = true
 	p.Verified = p.same(id)
 	return p.Verified
 }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+const installUsage = `Usage: healthctl install DIR
+
+Copies healthprobe and healthctl, found beside the running one, into DIR (which
+is made if need be), and starts the copy once to see that it can be: a volume
+mounted noexec would leave the kubelet with a probe that never runs, and never
+fails. For an initContainer that brings the probe into an image it does not own.
+
+Exit status: 0 done, 1 failed, 2 wrong usage.
+
+Example, in a pod's initContainers:
+  command: ["/healthctl", "install", "/probe"]
+`
+
+func install(args []string) int {
+	f := &flags{FlagSet: newFlagSet("install")}
+	if status, ok := f.parse(installUsage, args); !ok {
+		return status
+	}
+	if f.NArg() != 1 {
+		return f.misuse(fmt.Sprintf("%d arguments: want one directory", f.NArg()))
+	}
+	if err := installInto(f.Arg(0)); err != nil {
+		return fail(fmt.Errorf("install: %w", err))
+	}
+	return done
+}
+
+func installInto(dir string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"healthprobe", "healthctl"} {
+		from, to := filepath.Join(filepath.Dir(self), name), filepath.Join(dir, name)
+		if err := copyProgram(from, to); err != nil {
+			return err
+		}
+		out, err := exec.Command(to, "-version").CombinedOutput()
+		if errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("%s cannot be executed: %w: is %s mounted noexec? mount the volume without it", to, err, dir)
+		}
+		if err != nil {
+			return fmt.Errorf("%s does not run here: %w %s", to, err, out)
+		}
+	}
+	return nil
+}
+
+// copyProgram replaces to as a whole: a probe may be running it.
+func copyProgram(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.CreateTemp(filepath.Dir(to), ".install-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(out.Name())
+	_, err = io.Copy(out, in)
+	if err == nil {
+		err = out.Chmod(0o755)
+	}
+	if e := out.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(out.Name(), to)
+	}
+	return err
+}
