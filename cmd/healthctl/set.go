@@ -32,6 +32,9 @@ func set(args []string) int {
 	pid := f.pid()
 	// A negative code looks like a flag. It is out of range, but says "unhealthy".
 	for i, arg := range args {
+		if arg == "--" {
+			break
+		}
 		if code, ok := parseCode(arg); ok && code < 0 && (i == 0 || !isValueFlag(args[i-1])) {
 			args = slices.Insert(slices.Clone(args), i, "--")
 			break

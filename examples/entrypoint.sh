@@ -1,0 +1,22 @@
+#!/bin/sh
+# A shell entrypoint that keeps the state of its own loop with healthctl. The
+# run directory and the unit's name come from LIVENESS_RUNDIR and
+# LIVENESS_UNIT_NAME of the container, not from an export in here: healthctl
+# would see that, but the exec probe, which the engine starts, would not.
+#
+# An entrypoint that only prepares things and then becomes the application needs
+# no more than the load, the set and   exec /app/server
+set -eu
+
+healthctl load -pid $$ -check "${CHECK:-/checks/database}"
+
+trap 'healthctl set 3 upstream db unreachable || :' USR1
+trap 'healthctl set 0 || :' USR2
+trap 'healthctl reset; exit 0' TERM INT # reset is the last act
+
+healthctl set 0
+while :; do
+	${WORK:-true}              # the work
+	healthctl beat || :        # from the loop that does it; a failed beat is no reason to stop
+	sleep "${EVERY:-1}" & wait $! || : # not sleep alone: a trap runs only when wait returns
+done
