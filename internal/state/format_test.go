@@ -1,0 +1,170 @@
+package state
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+func FuzzParseNumber(f *testing.F) {
+	for _, s := range []string{"0", "1", "2147483647", "2147483648", "4294967297", "-1", "+5", "007", "", "5 5", "self", "0x0", "9999999999999999999999"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, ok := ParseNumber([]byte(s))
+		want, err := strconv.ParseInt(s, 10, 32)
+		if wantOK := err == nil && want >= 0 && strconv.FormatInt(want, 10) == s; ok != wantOK || ok && int64(n) != want {
+			t.Errorf("ParseNumber(%q) = %d, %v; want %d, %v", s, n, ok, want, wantOK)
+		}
+		if ok && string(AppendNumber(nil, n)) != s {
+			t.Errorf("AppendNumber(%d) is not %q", n, s)
+		}
+	})
+}
+
+var identityForm = regexp.MustCompile(`^([1-9][0-9]{0,9}) ([0-9]+) [0-9a-f-]+$`)
+
+func FuzzParseIdentity(f *testing.F) {
+	for _, s := range []string{"7 8841 486c9a88-ba8c-457b-bdfb-aeda8afdb737", "1 0 -", "", "7", "7 1", "7 1 - 0", "7  1 -", "7 1x -", "07 1 -", "0 1 -", "7 1 - ", "7 1 G"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		id, ok := ParseIdentity([]byte(s))
+		m := identityForm.FindStringSubmatch(s)
+		want := m != nil && !strings.HasSuffix(s, "\n")
+		if want {
+			pid, err := strconv.ParseInt(m[1], 10, 32)
+			want = err == nil && pid > 0
+		}
+		if ok != want {
+			t.Fatalf("ParseIdentity(%q): %v, want %v", s, ok, want)
+		}
+		if got := AppendIdentity(nil, id); ok && string(got) != s {
+			t.Errorf("AppendIdentity gives %q for %q", got, s)
+		}
+	})
+}
+
+func FuzzParseStat(f *testing.F) {
+	const tail = " S 1 2 3 0 -1 4194560 100 0 0 0 1 2 3 4 20 0 5 0 8841 1000 200\n"
+	for _, comm := range []string{"sleep", "a) Z 1 2", "(((", "))) S", "x\ny", ""} {
+		f.Add("7 (" + comm + ")" + tail)
+	}
+	f.Add("7 (x) S 1")
+	f.Add("7 (x) S" + strings.Repeat(" 1", 19)) // cut inside or just behind field 22
+	f.Add("7 x S" + strings.Repeat(" 1", 40))
+	f.Fuzz(func(t *testing.T, line string) {
+		got, ok := ParseStat([]byte(line))
+		want, wantOK := slowStat(line)
+		if ok != wantOK || ok && (got.State != want.State || got.Threads != want.Threads || !bytes.Equal(got.Start, want.Start)) {
+			t.Errorf("ParseStat(%q) = %+v, %v; want %+v, %v", line, got, ok, want, wantOK)
+		}
+	})
+}
+
+// slowStat is ParseStat as one would write it without a second thought.
+func slowStat(line string) (s Stat, ok bool) {
+	_, after, found := strings.Cut(line[strings.LastIndexByte(line, ')')+1:], " ")
+	fields := strings.Split(after, " ")
+	if !strings.Contains(line, ")") || !found || len(fields) < 21 {
+		return s, false
+	}
+	threads, ok := ParseNumber([]byte(fields[17]))
+	if len(fields[0]) != 1 || !ok || !regexp.MustCompile(`\A[0-9]+\z`).MatchString(fields[19]) {
+		return s, false
+	}
+	return Stat{fields[0][0], threads, []byte(fields[19])}, true
+}
+
+func TestDead(t *testing.T) {
+	for _, c := range []struct {
+		s    Stat
+		want bool
+	}{
+		{Stat{State: 'R', Threads: 1}, false}, {Stat{State: 'S', Threads: 9}, false}, {Stat{State: 'T', Threads: 1}, false},
+		{Stat{State: 'Z', Threads: 1}, true}, {Stat{State: 'Z', Threads: 0}, true}, {Stat{State: 'Z', Threads: 2}, false},
+		{Stat{State: 'X', Threads: 2}, true}, {Stat{State: 'x', Threads: 1}, true},
+	} {
+		if got := c.s.Dead(); got != c.want {
+			t.Errorf("%+v: dead %v", c.s, got)
+		}
+	}
+}
+
+func TestUnitProblem(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"": false, ".": false, "..": false, "a/b": false, "a\x00": false, strings.Repeat("x", 256): false,
+		"web": true, "...": true, "a\nb": true, "\xff": true, strings.Repeat("x", 255): true,
+	} {
+		if got := UnitProblem(name); (got == "") != ok {
+			t.Errorf("%q: %q", name, got)
+		}
+	}
+}
+
+func TestReason(t *testing.T) {
+	long := AppendReason(nil, 3, strings.Repeat("é", 400))
+	if len(long) >= ReasonLimit || !utf8.Valid(long) {
+		t.Errorf("%d bytes, valid UTF-8: %v", len(long), utf8.Valid(long))
+	}
+	b := AppendReason(nil, 3, "db\nunreachable\x1b[2J")
+	if string(b) != "3 db unreachable?[2J" {
+		t.Errorf("%q", b)
+	}
+	if text, ok := ParseReason(b, 3); !ok || string(text) != "db unreachable?[2J" {
+		t.Errorf("%q %v", text, ok)
+	}
+	if _, ok := ParseReason(b, 4); ok {
+		t.Error("a reason for another code was taken")
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	for _, s := range []string{"a\tb", "\u0085x", "\xff\x01", "日本\u009b", "\xc2", "\x7f"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		b := []byte(s)
+		Clean(b)
+		if len(b) != len(s) || !utf8.Valid(b) {
+			t.Fatalf("%q became %q", s, b)
+		}
+		for _, r := range string(b) {
+			if unicode.IsControl(r) {
+				t.Fatalf("%q became %q", s, b)
+			}
+		}
+	})
+}
+
+func TestDigits(t *testing.T) {
+	for _, n := range []int64{0, 7, 10, 2147483647, 1<<63 - 1} {
+		var buf [20]byte
+		if got := string(Digits(&buf, n)); got != fmt.Sprint(n) {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}
+
+// TestNoAllocation: what the direct door uses works in the caller's buffers.
+func TestNoAllocation(t *testing.T) {
+	var r Reader
+	buf := make([]byte, 600)
+	line := []byte("7 (x) S 1 2 3 0 -1 4194560 100 0 0 0 1 2 3 4 20 0 5 0 8841 1000 200\n")
+	pid := int32(os.Getpid())
+	if n := testing.AllocsPerRun(100, func() {
+		id, _ := ParseIdentity(AppendIdentity(buf[:0], Identity{7, []byte("8841"), []byte("-")}))
+		ParseStat(line)
+		r.Inspect(id)
+		r.Look(pid)
+		ParseReason(AppendReason(buf[:0], 3, "db unreachable"), 3)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,170 @@
+package verdict
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/healthprobe/healthprobe/internal/state"
+)
+
+// unit makes a unit directory with these files.
+func unit(t testing.TB, files map[string]string) (runDir string) {
+	t.Helper()
+	runDir = t.TempDir()
+	dir := filepath.Join(runDir, "web")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return runDir
+}
+
+// self is the identity of this process, as a writer records it.
+func self(t testing.TB) string {
+	t.Helper()
+	line, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		t.Skip("no /proc here: ", err)
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := state.ParseStat(line)
+	return fmt.Sprintf("%d %s %s", os.Getpid(), s.Start, boot)
+}
+
+// TestVerdicts has every rule of the verdict once, and asks each twice over for
+// allocations: there must be none, whatever the answer. The scripts in
+// testdata/script have the details, on the programs.
+func TestVerdicts(t *testing.T) {
+	me := fmt.Sprint(os.Getpid())
+	id := self(t)
+	past := strings.Replace(id, me+" ", me+" 9", 1)
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	gone := fmt.Sprint(ended.Process.Pid)
+	zombie := exec.Command("true")
+	if err := zombie.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer zombie.Wait()
+	for end := ""; !strings.Contains(end, ") Z "); {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", zombie.Process.Pid))
+		end = string(b)
+	}
+	type files = map[string]string
+	for _, c := range []struct {
+		name  string
+		files files
+		ask   Probe
+		want  string // of the line; "" is healthy
+	}{
+		{"healthy", files{"pid": me, "error": "0", "identity": id}, Probe{}, ""},
+		{"strict", files{"pid": me, "error": "0", "identity": id}, Probe{Strict: true}, ""},
+		{"someone else's", files{"pid": me + "\n", "error": " 0 \n\n"}, Probe{}, ""},
+		{"someone else's, strict", files{"pid": me, "error": "0"}, Probe{Strict: true}, "identity not recorded: no identity in DIR, and -strict wants one"},
+		{"alive", files{"pid": me, "identity": id}, Probe{Live: true}, ""},
+		{"alive with an error", files{"pid": me, "identity": id, "error": "3"}, Probe{Live: true}, ""},
+		{"beating", files{"pid": me, "identity": id, "error": "3"}, Probe{Live: true, MaxAge: 1e12}, ""},
+		{"details", files{"pid": me, "identity": id, "error": "0"}, Probe{Detail: true}, ""},
+		{"no pid", files{}, Probe{}, "not loaded: no pid in DIR"},
+		{"bad pid", files{"pid": "5 5"}, Probe{}, `DIR/pid holds "5 5": want a pid from 1 to 2147483647`},
+		{"pid 0", files{"pid": "0"}, Probe{}, `DIR/pid holds "0": want a pid from 1 to 2147483647`},
+		{"empty pid", files{"pid": "\n"}, Probe{}, `DIR/pid is empty: want a pid from 1 to 2147483647`},
+		{"long pid", files{"pid": strings.Repeat("7", 65)}, Probe{}, `DIR/pid holds more than 64 bytes: "` + strings.Repeat("7", 40) + `"...`},
+		{"bad identity", files{"pid": me, "identity": "x"}, Probe{}, `DIR/identity holds "x": want "<pid> <start time> <boot id>"`},
+		{"another pid", files{"pid": me, "identity": "1 2 -"}, Probe{}, "identity names another process than pid; if another program wrote pid, remove DIR/identity"},
+		{"another boot", files{"pid": me, "identity": me + " 2 abc"}, Probe{}, "stale state: pid " + me + " was recorded before the machine was started"},
+		{"no boot", files{"pid": me, "error": "0", "identity": strings.Join(strings.Fields(id)[:2], " ") + " -"}, Probe{}, ""},
+		{"another start", files{"pid": me, "identity": past, "error": "0"}, Probe{},
+			"stale state: pid " + me + " is another process now (start time " + strings.Fields(id)[1] + ", recorded 9" + strings.Fields(id)[1] + ")"},
+		{"gone", files{"pid": gone, "error": "0"}, Probe{}, "pid " + gone + " is not running"},
+		{"gone, recorded", files{"pid": gone, "error": "0", "identity": gone + " 1 -"}, Probe{}, "pid " + gone + " is not running"},
+		{"zombie", files{"pid": fmt.Sprint(zombie.Process.Pid), "error": "0"}, Probe{Live: true}, fmt.Sprintf("pid %d has ended (a zombie)", zombie.Process.Pid)},
+		{"not set", files{"pid": me, "identity": id}, Probe{}, "not set since load"},
+		{"never beat", files{"pid": me, "identity": id}, Probe{Live: true, MaxAge: 1}, "no heartbeat: not set since load"},
+		{"bad error", files{"pid": me, "identity": id, "error": "+0\x00"}, Probe{}, `DIR/error holds "+0\x00": want a number from 0 to 2147483647`},
+		{"withdrawn", files{"pid": me, "identity": id, "error": ""}, Probe{}, `DIR/error is empty: the last set could not be recorded`},
+		{"error", files{"pid": me, "identity": id, "error": "3"}, Probe{}, "error 3"},
+		{"error and reason", files{"pid": me, "identity": id, "error": "3", "reason": "3 db\x1bdown"}, Probe{}, "error 3: db?down"},
+		{"error and old reason", files{"pid": me, "identity": id, "error": "3", "reason": "4 db"}, Probe{}, "error 3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := new(Probe)
+			ask := func() {
+				*p = c.ask
+				p.Run()
+			}
+			c.ask.RunDir, c.ask.Unit = unit(t, c.files), "web"
+			if n := testing.AllocsPerRun(2, ask); n != 0 {
+				t.Errorf("%v allocations", n)
+			}
+			line := strings.ReplaceAll(p.Line(), filepath.Join(c.ask.RunDir, "web"), "DIR")
+			if want := "unhealthy: web: " + c.want; c.want != "" && (p.Healthy || line != want) {
+				t.Errorf("got  %s\nwant %s", line, want)
+			}
+			if c.want == "" && (!p.Healthy || strings.HasPrefix(line, "healthy: web: pid ") != c.ask.Detail) {
+				t.Errorf("not healthy: %s", line)
+			}
+		})
+	}
+}
+
+func TestHeartbeat(t *testing.T) {
+	runDir := unit(t, map[string]string{"pid": fmt.Sprint(os.Getpid()), "error": "0"})
+	for _, c := range []struct {
+		age  time.Duration
+		want string
+	}{
+		{30 * time.Second, ""},
+		{-30 * time.Second, ""},
+		{95 * time.Second, "unhealthy: web: no heartbeat for 9"},
+		{-time.Hour, "unhealthy: web: no heartbeat: " + runDir + "/web/error is dated 3600s in the future (limit 60.500s): was the clock set back?"},
+		{100 * 365 * 24 * time.Hour, "unhealthy: web: no heartbeat for 3153600"},
+	} {
+		at := time.Now().Add(-c.age)
+		if err := os.Chtimes(filepath.Join(runDir, "web", "error"), at, at); err != nil {
+			t.Fatal(err)
+		}
+		p := &Probe{RunDir: runDir, Unit: "web", MaxAge: 60.5e9}
+		p.Run()
+		if p.Healthy != (c.want == "") || !strings.HasPrefix(p.Line(), c.want) {
+			t.Errorf("%v ago: %s", c.age, p.Line())
+		}
+	}
+}
+
+// TestLineLimit: however long and odd the names, a message is one line of at
+// most 1,000 bytes that begins with the unit.
+func TestLineLimit(t *testing.T) {
+	for _, runDir := range []string{strings.Repeat("/d", 2000), "/" + strings.Repeat("\n", 250), strings.Repeat("/日本", 600), strings.Repeat("/x", 4000)} {
+		for _, name := range []string{strings.Repeat("\n", 255), strings.Repeat("ü", 127), strings.Repeat("\xff", 255), "web", strings.Repeat("y", 10000)} {
+			p := &Probe{RunDir: runDir, Unit: name}
+			p.Run()
+			check(t, p)
+		}
+	}
+}
+
+func check(t *testing.T, p *Probe) {
+	t.Helper()
+	line := p.Line()
+	if len(line) >= LineLimit || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }) {
+		t.Errorf("%d bytes: %q", len(line), line)
+	}
+	if p.Healthy != (line == "" || strings.HasPrefix(line, "healthy: ")) || !p.Healthy && !strings.HasPrefix(line, "unhealthy: ") {
+		t.Errorf("healthy %v: %q", p.Healthy, line)
+	}
+}

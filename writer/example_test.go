@@ -1,0 +1,127 @@
+package writer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+
+	"github.com/healthprobe/healthprobe/writer"
+)
+
+// A daemon: load, set 0 just before the main loop, reset as the last act.
+func Example() {
+	defer temporary()()
+
+	unit, err := writer.Open() // $LIVENESS_RUNDIR and $LIVENESS_UNIT_NAME, or /run and the host name
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := unit.Load(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	defer unit.Reset()
+	if err := unit.Set(0); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("serving")
+	// Output: serving
+}
+
+// A worker beats from the loop that does the work, so that the heartbeat stops
+// when the work does. The liveness probe is healthprobe -live -max-age 60s.
+func ExampleUnit_Beat() {
+	defer temporary()()
+	unit, err := writer.Open()
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := unit.Load(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	defer unit.Reset()
+	if err := unit.Set(0); err != nil {
+		log.Fatal(err)
+	}
+
+	for _, job := range []string{"first", "second"} {
+		fmt.Println(job)
+		if err := unit.Beat(); err != nil {
+			log.Print(err) // no reason to stop working
+		}
+	}
+	// Output:
+	// first
+	// second
+}
+
+// A one-shot job says what went wrong before it ends: the container's state is
+// that of the last set until it is gone.
+func ExampleUnit_SetReason() {
+	defer temporary()()
+	unit, err := writer.Open()
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := unit.Load(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	defer unit.Reset()
+	if err := unit.Set(0); err != nil {
+		log.Fatal(err)
+	}
+
+	migrate := func() error { return errors.New("table users is locked") }
+	if err := migrate(); err != nil {
+		fmt.Println(unit.SetReason(4, err.Error()))
+	}
+	// Output: <nil>
+}
+
+// Checks by name from the configuration: a map, and a loop.
+func ExampleUnit_Load() {
+	defer temporary()()
+	known := map[string]func(context.Context) error{
+		"config":   func(context.Context) error { return nil },
+		"database": func(context.Context) error { return writer.ErrUnhealthy },
+	}
+	var checks []writer.Check
+	for _, name := range strings.Split("config,database", ",") {
+		checks = append(checks, writer.Check{Name: name, Health: known[name]})
+	}
+
+	unit, err := writer.Open(writer.WithName("web"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = unit.Load(context.Background(), checks...)
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, writer.ErrUnhealthy))
+	// Output:
+	// load web: check database: not healthy
+	// true
+}
+
+// A supervisor that keeps the state of a child process.
+func ExampleWithPid() {
+	defer temporary()()
+	child := os.Getppid() // any process will do for the example
+	unit, err := writer.Open(writer.WithPid(child))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(unit.Load(context.Background()), unit.Set(0))
+	// Output: <nil> <nil>
+}
+
+// temporary is a run directory for one example.
+func temporary() (remove func()) {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	os.Setenv("LIVENESS_RUNDIR", dir)
+	return func() { os.RemoveAll(dir); os.Unsetenv("LIVENESS_RUNDIR") }
+}
