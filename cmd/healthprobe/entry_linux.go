@@ -32,6 +32,8 @@ import (
 // everywhere, so they have no direct door: linking one fails for want of the
 // symbol.
 
+//lint:file-ignore U1000 all of this is used by the assembly only
+
 // direct is where the kernel enters.
 func direct()
 
