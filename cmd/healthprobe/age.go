@@ -35,10 +35,15 @@ func parseAge(s string) (ns int64, ok bool) {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// digits reads the number that s begins with: n digits, cut to 2^60 if larger.
+// digits reads the number that s begins with: n digits. What does not fit in an
+// int64 is 2^63.
 func digits(s string) (v uint64, n int, rest string) {
 	for s != "" && isDigit(s[0]) {
-		v = min(v*10+uint64(s[0]-'0'), 1<<60)
+		if v <= (1<<63-1)/10 {
+			v = v*10 + uint64(s[0]-'0')
+		} else {
+			v = 1 << 63
+		}
 		n++
 		s = s[1:]
 	}

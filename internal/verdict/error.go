@@ -21,11 +21,14 @@ func (p *Probe) readError(dir int) {
 		if code, ok := state.ParseNumber(p.held); ok && p.readErr == 0 {
 			p.Code = code
 		}
-		if p.Code > 0 {
-			p.readReason(dir)
-		}
+	}
+	if p.Code > 0 {
+		p.Exiting = false // a limit of 9 descriptors leaves none for the reason
 	}
 	p.Close(fd)
+	if p.Code > 0 {
+		p.readReason(dir)
+	}
 }
 
 // readReason is for people only: whatever is wrong with the file, the code
