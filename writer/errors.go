@@ -64,8 +64,6 @@ func (u *Unit) explain(op string, err error) error {
 	var file *os.PathError
 	switch errors.As(err, &file); {
 	case file == nil:
-	case errors.Is(err, syscall.EWOULDBLOCK):
-		return refuse(ErrLocked, "%s %s: %s has been locked by another process for %v: try again, and look for one that is stopped (lslocks)", op, u.name, u.Dir(), state.LockWait)
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EROFS),
 		errors.Is(err, os.ErrNotExist) && file.Op == "mkdir":
 		return fmt.Errorf("%s %s: %w: uid %d has no place to write: prepare %s for this user, mount an emptyDir or a tmpfs at %s, or set %s to a directory that it can write to",

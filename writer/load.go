@@ -75,7 +75,7 @@ func (u *Unit) load(ctx context.Context, checks []Check) error {
 func (u *Unit) begin(me state.Identity, then func(*state.Dir) error) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	d, err := state.Lock(u.Dir(), true)
+	d, err := u.lock(true)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (u *Unit) Reset() error {
 func (u *Unit) reset() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	d, err := state.Lock(u.Dir(), false)
+	d, err := u.lock(false)
 	if isAbsent(err) {
 		u.loaded = false
 		return nil

@@ -28,7 +28,7 @@ func (u *Unit) SetReason(code int, reason string) error {
 func (u *Unit) set(code int, reason string) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	d, err := state.Lock(u.Dir(), false)
+	d, err := u.lock(false)
 	if err != nil {
 		return u.unlocked(code, err)
 	}
@@ -111,7 +111,7 @@ func (u *Unit) Beat() error {
 func (u *Unit) beat() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	d, err := state.Lock(u.Dir(), false)
+	d, err := u.lock(false)
 	if isAbsent(err) {
 		return refuse(ErrNotLoaded, "not loaded: no directory %s: load first", u.Dir())
 	}

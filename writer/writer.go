@@ -1,10 +1,12 @@
 package writer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/healthprobe/healthprobe/internal/state"
 )
@@ -102,3 +104,12 @@ func (u *Unit) RunDir() string { return u.runDir }
 
 // Dir is the unit's directory.
 func (u *Unit) Dir() string { return filepath.Join(u.runDir, u.name) }
+
+// lock takes the unit's lock, and makes the directory if told to.
+func (u *Unit) lock(create bool) (*state.Dir, error) {
+	d, err := state.Lock(u.Dir(), create)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, refuse(ErrLocked, "%s has been locked by another process for %v: try again, and look for one that is stopped (lslocks)", u.Dir(), state.LockWait)
+	}
+	return d, err
+}

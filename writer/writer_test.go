@@ -195,7 +195,7 @@ func TestWithdraw(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	want(t, u, "")
-	if err := u.Set(7); !errors.Is(err, writer.ErrLocked) {
+	if err := u.Set(7); !errors.Is(err, writer.ErrLocked) || !strings.Contains(err.Error(), "is empty now: unhealthy") {
 		t.Errorf("%v", err)
 	}
 	want(t, u, u.Dir()+"/error is empty: the last set could not be recorded")

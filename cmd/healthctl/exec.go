@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"syscall"
 
+	"github.com/healthprobe/healthprobe/internal/state"
 	"github.com/healthprobe/healthprobe/writer"
 )
 
@@ -30,7 +31,14 @@ func execute(args []string) int {
 	f := newFlags("exec")
 	var c checks
 	c.flags(f)
-	code := f.Uint("set", 0, "")
+	code := 0
+	f.Func("set", "", func(s string) error {
+		var ok bool
+		if code, ok = parseCode(s); !ok || code < 0 || code > state.MaxNumber {
+			return errors.New("want a number from 0 to 2147483647")
+		}
+		return nil
+	})
 	if status, ok := f.parse(execUsage, args); !ok {
 		return status
 	}
@@ -46,7 +54,7 @@ func execute(args []string) int {
 	}
 	path, err := exec.LookPath(f.Arg(0))
 	if err == nil {
-		if err := u.Set(int(*code)); err != nil {
+		if err := u.Set(code); err != nil {
 			return giveUp(u, err, failed)
 		}
 		err = syscall.Exec(path, f.Args(), os.Environ())

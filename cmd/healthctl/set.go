@@ -59,17 +59,21 @@ func set(args []string) int {
 		return status
 	}
 	if err := u.SetReason(code, strings.Join(f.Args()[1:], " ")); err != nil {
+		if code == -1 && f.Arg(0) != "-1" {
+			err = fmt.Errorf("%w (CODE was %s)", err, f.Arg(0))
+		}
 		return fail(err)
 	}
 	return done
 }
 
-// parseCode reads a canonical decimal, or a negative one, of any size. Other
-// spellings of a number are refused, so that nothing but "0" means healthy.
+// parseCode reads a canonical decimal, or a negative one. Other spellings of a
+// number are refused, so that nothing but "0" means healthy. Numbers of any size
+// are numbers: one that no int holds is -1, which is out of range as well.
 func parseCode(s string) (code int, ok bool) {
 	code, err := strconv.Atoi(s)
-	if errors.Is(err, strconv.ErrRange) { // code is then the largest or smallest int
-		return code, true
+	if errors.Is(err, strconv.ErrRange) {
+		return -1, true
 	}
 	return code, err == nil && strconv.Itoa(code) == s
 }
