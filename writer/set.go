@@ -34,8 +34,8 @@ func (u *Unit) set(code int, reason string) error {
 	}
 	defer d.Close()
 	err = u.check(d)
-	if refused := (*refusal)(nil); code != 0 && err != nil && !errors.As(err, &refused) {
-		err = u.check(d) // an error of reading may pass; an old "healthy" would stay
+	if unsure(err) && code != 0 {
+		err = u.check(d) // a failure to read may pass; an old "healthy" would stay
 	}
 	if err != nil {
 		return err
@@ -52,6 +52,12 @@ func (u *Unit) set(code int, reason string) error {
 		return u.failed(d, code, err)
 	}
 	return nil
+}
+
+// unsure reports whether check could not find out, or not see, who owns the unit.
+func unsure(err error) bool {
+	refused := (*refusal)(nil)
+	return err != nil && (!errors.As(err, &refused) || refused.kind == ErrOwned)
 }
 
 // check refuses unless the recorded process is the one the unit speaks for.

@@ -50,7 +50,8 @@ func Lock(path string, create bool) (*Dir, error) {
 	for wait := newWait(); ; {
 		d, err := Open(path)
 		if errors.Is(err, os.ErrNotExist) && create && (!made || wait.more()) {
-			if err := unix.Mkdir(path, 0o755); err == nil {
+			_, err := again(func() (int, error) { return 0, unix.Mkdir(path, 0o755) })
+			if err == nil {
 				made = true
 			} else if err != unix.EEXIST {
 				return nil, &os.PathError{Op: "mkdir", Path: path, Err: err}
