@@ -2,8 +2,8 @@ package main
 
 import "math/bits"
 
-// parseAge reads a duration above 0 as time.ParseDuration would, which cannot
-// be used here: it looks its units up in a map, and before the runtime has
+// parseAge reads a duration above 0, without a sign, as time.ParseDuration
+// would, which cannot be used here: it looks its units up in a map, and before the runtime has
 // started every map is empty.
 func parseAge(s string) (ns int64, ok bool) {
 	var sum uint64

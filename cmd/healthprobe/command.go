@@ -35,17 +35,19 @@ Example:
 // arguments into it, text by text, and call Run. It obeys the rules of the
 // direct door: see entry_linux.go.
 type command struct {
-	door string
-
-	probe     verdict.Probe
+	door      string
 	unitEnv   variable
 	runDirEnv variable
 	awaiting  string // the flag whose value is the next argument
 	ended     bool   // by "--"
 	answered  bool   // by help, version or a bad argument: the rest is not looked at
 	status    int
-	line      verdict.Line
-	host      [390]byte
+
+	// Last, since they end in large buffers that are hardly touched: what is
+	// used in every run shares a page.
+	probe verdict.Probe
+	line  verdict.Line
+	host  [390]byte
 }
 
 // variable is an environment variable. The first of two counts, as in package

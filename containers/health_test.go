@@ -1,0 +1,88 @@
+//go:build containers && linux
+
+package containers
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// lastCheck is how the engine remembers its latest health check.
+const lastCheck = `{{with $log := .State.Health.Log}}{{with index $log (len (slice $log 1))}}{{.ExitCode}} {{.Output}}{{end}}{{end}}`
+
+// TestHealthcheck follows the application of the example image through an error and back, as
+// restricted as a careful user runs it.
+func TestHealthcheck(t *testing.T) {
+	needImages(t)
+	id := start(t, slices.Concat(hardened, []string{"--tmpfs=/spool:uid=65532", "--health-interval=100ms", "--health-retries=1", exampleImage})...)
+	expect := func(status, check string) {
+		t.Helper()
+		await(t, status, func() string { return inspect(t, id, "{{.State.Health.Status}}") })
+		await(t, check, func() string { return inspect(t, id, lastCheck) })
+	}
+	expect("healthy", "0")
+	docker(t, "kill", "--signal=USR1", id)
+	expect("unhealthy", "1 unhealthy: worker: error 3: upstream db unreachable")
+	docker(t, "kill", "--signal=USR2", id)
+	expect("healthy", "0")
+	docker(t, "exec", id, "/healthctl", "set", "7", "closed for the night")
+	expect("unhealthy", "1 unhealthy: worker: error 7: closed for the night")
+}
+
+// TestExecEntrypoint gives an image whose application knows nothing of this a health check.
+func TestExecEntrypoint(t *testing.T) {
+	needImages(t)
+	dockerfile := `
+FROM ` + debianImage + `
+COPY --from=` + releaseImage + ` /healthprobe /healthctl /
+ENV LIVENESS_UNIT_NAME=sleeper
+HEALTHCHECK --interval=1s --timeout=5s --retries=1 CMD ["/healthprobe"]
+ENTRYPOINT ["/healthctl", "exec"]
+CMD ["sleep", "infinity"]
+`
+	build := exec.Command("docker", "build", "--network=none", "--tag=sleeper", "-")
+	build.Stdin = strings.NewReader(dockerfile)
+	if _, stderr, code := try(build); code != 0 {
+		t.Fatal(stderr)
+	}
+	id := start(t, slices.Concat(hardened, []string{"sleeper"})...)
+	await(t, "0", func() string { return inspect(t, id, lastCheck) })
+	if got := docker(t, "exec", id, "cat", "/proc/1/comm", "/run/sleeper/pid"); got != "sleep\n1" {
+		t.Errorf("process 1 and the recorded pid are %q", got)
+	}
+	for command, want := range map[string]int{"/nonexistent": 127, "/etc/passwd": 126} {
+		if _, stderr, code := tryDocker(slices.Concat([]string{"run", "--rm"}, hardened, []string{"sleeper", command})...); code != want {
+			t.Errorf("exec of %s: status %d, want %d\n%s", command, code, want, stderr)
+		}
+	}
+}
+
+// TestInstall copies the programs into a volume from their scratch image, as an initContainer does,
+// and runs them from an image that was built without them.
+func TestInstall(t *testing.T) {
+	needImages(t)
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	install := slices.Concat([]string{"run", "--rm"}, hardened)
+	docker(t, slices.Concat(install, []string{"--volume=" + dir + ":/tools", releaseImage, "install", "/tools"})...)
+	id := start(t, slices.Concat(hardened, []string{"--volume=" + dir + ":/tools:ro", "--env=LIVENESS_UNIT_NAME=guest",
+		"--entrypoint=/tools/healthctl", debianImage, "exec", "sleep", "infinity"})...)
+	await(t, "0", func() string {
+		_, _, code := tryDocker("exec", id, "/tools/healthprobe")
+		return string(rune('0' + code))
+	})
+	if out := docker(t, "exec", id, "/tools/healthprobe", "-v"); !strings.Contains(out, "guest") {
+		t.Errorf("healthprobe -v says %q", out)
+	}
+	// Where nothing may be executed the probe would fail to start, which the kubelet discards: the
+	// installation is the last place that can say so.
+	_, stderr, code := tryDocker(slices.Concat(install, []string{"--tmpfs=/tools:mode=1777,noexec", releaseImage, "install", "/tools"})...)
+	if code != 1 || !strings.Contains(stderr, "noexec") || !strings.Contains(stderr, "/tools") {
+		t.Errorf("install into a volume mounted noexec: status %d, %q", code, stderr)
+	}
+}

@@ -1,0 +1,158 @@
+//go:build containers && linux
+
+package containers
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// TestRestart restarts an application whose state directory outlives it, and which is pid 1 in every
+// life, while probes run as fast as they can. What an earlier life left behind must never speak for
+// a later one. A check of the pid alone is healthy whenever the probe says "stale state".
+func TestRestart(t *testing.T) {
+	needImages(t)
+	const restarts = 50
+	dir := t.TempDir()
+	run, gates := filepath.Join(dir, "run"), filepath.Join(dir, "gates")
+	for _, dir := range []string{run, gates} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(dir, 65532, 65532); err != nil {
+			t.Fatal(err)
+		}
+	}
+	life := filepath.Join(dir, "life")
+	build := exec.Command("go", "build", "-o", life, "./testdata/life")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if _, stderr, code := try(build); code != 0 {
+		t.Fatal(stderr)
+	}
+	id := start(t, "--network=none", "--read-only", "--user=65532:65532", "--cap-drop=ALL",
+		"--security-opt=no-new-privileges", "--env=LIVENESS_UNIT_NAME=life",
+		"--volume="+run+":/run", "--volume="+gates+":/gates:ro", "--volume="+life+":/life:ro",
+		"--entrypoint=/life", releaseImage, "/gates")
+
+	p := &prober{t: t, group: cgroupFile(t, id, "pids", "cgroup.procs")}
+	p.run(2)
+	defer p.halt()
+	gate := func(name string) { touch(t, filepath.Join(gates, name)) }
+	for n := range restarts {
+		// Half of the lives are killed at once, half asked to stop first.
+		for _, name := range []string{"load", "set"} {
+			os.Remove(filepath.Join(gates, name))
+		}
+		if n%2 == 0 {
+			docker(t, "restart", id)
+		} else {
+			docker(t, "kill", id)
+			docker(t, "wait", id)
+			docker(t, "start", id)
+		}
+		pid := inspect(t, id, "{{.State.Pid}}")
+		if n > 0 {
+			await(t, "stale state", func() string { return p.last(pid) })
+		}
+		gate("load")
+		await(t, "not set since load", func() string { return p.last(pid) })
+		p.allowed.Store(pid, true)
+		gate("set")
+		await(t, "healthy", func() string { return p.last(pid) })
+	}
+	p.halt()
+	t.Logf("%d restarts, probes by answer: %v", restarts, p.answers)
+}
+
+// A prober runs the probe inside the container whose processes group lists, without the engine's
+// help, which would take a hundred times as long. It notes what was said of each life's pid 1.
+type prober struct {
+	t       *testing.T
+	group   string
+	allowed sync.Map // pid 1 of the lives that may be healthy, by the pid they have outside
+	done    atomic.Bool
+	wait    sync.WaitGroup
+
+	mu      sync.Mutex
+	answers map[string]int
+	latest  map[string]string
+}
+
+func (p *prober) run(n int) {
+	p.answers, p.latest = map[string]int{}, map[string]string{}
+	for range n {
+		p.wait.Go(func() {
+			for !p.done.Load() {
+				p.probe()
+			}
+		})
+	}
+}
+
+func (p *prober) halt() {
+	p.done.Store(true)
+	p.wait.Wait()
+}
+
+func (p *prober) last(pid string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.latest[pid]
+}
+
+func (p *prober) probe() {
+	list, _ := os.ReadFile(p.group)
+	pid, _, _ := strings.Cut(string(list), "\n")
+	if pid == "" {
+		return
+	}
+	_, stderr, code := try(exec.Command("nsenter", "--target="+pid, "--mount", "--pid",
+		"/healthprobe", "-rundir=/run", "-unit=life"))
+	_, allowed := p.allowed.Load(pid)
+	answer := "other: " + stderr
+	switch {
+	case code == 0:
+		answer = "healthy"
+		if !allowed {
+			p.t.Errorf("healthy before this life's set")
+		}
+	case !strings.HasPrefix(stderr, "unhealthy: life: "):
+		answer = "not entered" // the life ended, or the engine had not finished building its namespaces
+	default:
+		for _, known := range []string{"stale state", "not loaded", "not set since load"} {
+			if strings.Contains(stderr, known) {
+				answer = known
+			}
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answers[answer]++
+	p.latest[pid] = answer
+}
+
+// cgroupFile is the path of a container's control file, wherever this machine keeps it.
+func cgroupFile(t testing.TB, id, controller, name string) string {
+	t.Helper()
+	for _, root := range []string{"/sys/fs/cgroup/" + controller, "/sys/fs/cgroup"} {
+		path := filepath.Join(root, cgroupParent, id, name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	t.Fatal(fmt.Sprintf("no cgroup of %s has a %s", id, name))
+	return ""
+}
+
+func touch(t testing.TB, path string) {
+	t.Helper()
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,38 @@
+// Life is an application whose steps the test times: before load and before its first set it waits
+// for a file of that name in the directory that is its argument.
+package main
+
+import (
+	"context"
+	"log"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/healthprobe/healthprobe/writer"
+)
+
+func main() {
+	unit, err := writer.Open()
+	if err != nil {
+		log.Fatal(err)
+	}
+	wait("load")
+	if err := unit.Load(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	wait("set")
+	if err := unit.Set(0); err != nil {
+		log.Fatal(err)
+	}
+	wait("never")
+}
+
+func wait(name string) {
+	for {
+		if _, err := os.Stat(filepath.Join(os.Args[1], name)); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
