@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,7 +45,7 @@ func blocks(t *testing.T, language string) (found []string) {
 // TestReadmeConsole runs each console block in one shell, and wants the output
 // that it shows, but for numbers and the width of columns.
 func TestReadmeConsole(t *testing.T) {
-	bin := target{"direct", "", "direct", ""}.build(t, t.TempDir())
+	bin := target{name: "readme", arch: runtime.GOARCH, door: "direct"}.build(t, t.TempDir())
 	numbers, blanks := regexp.MustCompile(`[0-9][0-9.]*(s\b)?`), regexp.MustCompile(`  +`)
 	for _, block := range blocks(t, "console") {
 		script, want := "", ""

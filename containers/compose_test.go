@@ -3,21 +3,17 @@
 package containers
 
 import (
-	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/need"
 )
 
 // TestCompose has docker compose read examples/compose.yaml and start what it says. The service
 // called front waits for the health of the two others, so up succeeds only if both checks do.
 func TestCompose(t *testing.T) {
 	needImages(t)
-	if _, err := exec.LookPath("docker-compose"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	need.Program(t, "docker-compose", "docker-compose")
 	compose := func(args ...string) (stdout, stderr string, code int) {
 		return try(exec.Command("docker-compose", append([]string{"--file", "../examples/compose.yaml",
 			"--file", "testdata/offline.yaml", "--project-name", "example"}, args...)...))

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/healthprobe/healthprobe/internal/need"
 )
 
 // The engine of this run, or why there is none, and a directory that goes with the run.
@@ -64,16 +66,9 @@ func requirements() error {
 	return nil
 }
 
-// needEngine skips a test where there is no engine to be had, and fails it where CI says there must be.
 func needEngine(t testing.TB) {
 	t.Helper()
-	if missing == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
+	need.That(t, missing == nil, "%v", missing)
 }
 
 func startEngine(dir string) (stop func(), err error) {

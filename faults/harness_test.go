@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/need"
 )
 
 // harness runs points against one build of the programs and collects what it
@@ -123,7 +125,5 @@ func tracing(t *testing.T) {
 		t := &tracer{argv: []string{built.probe, "-version"}, decide: func(call) action { return action{} }}
 		end, err = t.run()
 	}})
-	if err != nil || end.status != 0 {
-		missing(t, fmt.Sprintf("cannot trace with ptrace: %v, status %d", err, end.status))
-	}
+	need.That(t, err == nil && end.status == 0, "cannot trace with ptrace: %v, status %d", err, end.status)
 }

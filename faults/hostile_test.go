@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/healthprobe/healthprobe/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,9 +24,7 @@ type neighbour struct {
 // TestHostileNeighbours asks the probe, which must not block, and then uses the
 // directory with healthctl, which either works or says in one line why not.
 func TestHostileNeighbours(t *testing.T) {
-	if os.Geteuid() != 0 {
-		missing(t, "making devices and giving files away needs root")
-	}
+	need.That(t, os.Geteuid() == 0, "making devices and giving files away needs root")
 	h := newHarness()
 	var jobs []func()
 	for _, n := range neighbours() {

@@ -140,12 +140,3 @@ func (t *tally) collect(path string) error {
 	})
 	return err
 }
-
-// missing ends a test for want of a privilege or a program.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-}

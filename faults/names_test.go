@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/healthprobe/healthprobe/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -75,11 +76,7 @@ func (w *world) expectText(status int, name string, argv ...string) {
 // TestProcessNames gives the owner names that look like the rest of a line of
 // /proc/<pid>/stat.
 func TestProcessNames(t *testing.T) {
-	sleep, err := exec.LookPath("sleep")
-	if err != nil {
-		missing(t, err.Error())
-	}
-	program, err := os.ReadFile(sleep)
+	program, err := os.ReadFile(need.Program(t, "sleep", "coreutils"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/healthprobe/healthprobe/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -32,17 +33,13 @@ func enter(t *testing.T) bool {
 		mountProc("hidepid=0")
 		return true
 	}
-	if os.Geteuid() != 0 {
-		missing(t, "making namespaces needs root")
-	}
+	need.That(t, os.Geteuid() == 0, "making namespaces needs root")
 	counts := filepath.Join(t.TempDir(), "tally")
 	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", fmt.Sprintf("-long=%v", *long))
 	cmd.Env = append(os.Environ(), insideEnv+"="+t.Name(), scratchEnv+"="+scratch, tallyEnv+"="+counts)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
 	out, err := cmd.CombinedOutput()
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSPC) {
-		missing(t, "cannot make namespaces: "+err.Error())
-	}
+	need.That(t, !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOSPC), "cannot make namespaces: %v", err)
 	if err == nil {
 		err = total.collect(counts)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/healthprobe/healthprobe/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -115,9 +116,7 @@ func TestReasonIsALine(t *testing.T) {
 // TestFilesOfAnother sets as root in the directory of a user who drops
 // privileges: he can still set himself.
 func TestFilesOfAnother(t *testing.T) {
-	if os.Geteuid() != 0 {
-		missing(t, "giving files away needs root")
-	}
+	need.That(t, os.Geteuid() == 0, "giving files away needs root")
 	h := newHarness()
 	h.run([]func(){func() {
 		w := h.newWorld()

@@ -54,24 +54,34 @@ func refuse(kind error, format string, args ...any) error {
 	return &refusal{kind, fmt.Sprintf(format, args...)}
 }
 
-// explain names the operation and the unit, and adds what to do about an error
-// of the system whose cause is known.
+// explain names the operation and the unit.
 func (u *Unit) explain(op string, err error) error {
 	var check *CheckError
 	if err == nil || errors.As(err, &check) { // a check's error is none of ours
 		return err
 	}
+	return fmt.Errorf("%s %s: %w", op, u.name, u.advise(err))
+}
+
+// advise adds what to do about an error of the system whose cause is known.
+func (u *Unit) advise(err error) error {
 	var file *os.PathError
-	switch errors.As(err, &file); {
-	case file == nil:
+	var refused *refusal
+	if errors.As(err, &refused) || !errors.As(err, &file) {
+		return err
+	}
+	advice := ""
+	switch {
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EROFS),
 		errors.Is(err, os.ErrNotExist) && file.Op == "mkdir":
-		return fmt.Errorf("%s %s: %w: uid %d has no place to write: prepare %s for this user, mount an emptyDir or a tmpfs at %s, or set %s to a directory that it can write to",
-			op, u.name, err, os.Geteuid(), u.Dir(), u.runDir, state.RunDirEnv)
+		advice = fmt.Sprintf("uid %d cannot write there: prepare %s for this user, mount an emptyDir or a tmpfs at %s, or set %s to a directory that it can write to",
+			os.Geteuid(), u.Dir(), u.runDir, state.RunDirEnv)
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
-		return fmt.Errorf("%s %s: %w: the unit's place has to be a directory (a symbolic link is not followed): remove what is there", op, u.name, err)
+		advice = "the unit's place has to be a directory (a symbolic link is not followed): remove what is there"
 	case errors.Is(err, syscall.EISDIR):
-		return fmt.Errorf("%s %s: %w: it has to be a file: remove the directory", op, u.name, err)
+		advice = "it has to be a file: remove the directory"
+	default:
+		return err
 	}
-	return fmt.Errorf("%s %s: %w", op, u.name, err)
+	return refuse(err, "%v: %s", err, advice)
 }

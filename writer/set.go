@@ -93,16 +93,18 @@ func (u *Unit) failed(d *state.Dir, code int, cause error) error {
 			cause = fmt.Errorf("%w; the old state could not be withdrawn: %w", cause, err)
 		}
 	}
+	cause = u.advise(cause)
 	held, err := content(d, state.ErrorFile, state.ErrorLimit)
+	stands := fmt.Sprintf("holds %q now", held)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w; what %s/error holds now cannot be told", cause, u.Dir())
+		stands = "cannot be read now"
 	case held == nil:
-		return fmt.Errorf("%w; %s/error does not exist now: unhealthy", cause, u.Dir())
+		stands = "does not exist now: unhealthy"
 	case len(held) == 0:
-		return fmt.Errorf("%w; %s/error is empty now: unhealthy", cause, u.Dir())
+		stands = "is empty now: unhealthy"
 	}
-	return fmt.Errorf("%w; %s/error holds %q now", cause, u.Dir(), held)
+	return refuse(cause, "%v; %s/error %s", cause, u.Dir(), stands)
 }
 
 // Beat says that the application is still at work: the probe's -max-age counts

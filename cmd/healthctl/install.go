@@ -28,8 +28,8 @@ func install(args []string) int {
 	if status, ok := f.parse(installUsage, args); !ok {
 		return status
 	}
-	if f.NArg() != 1 {
-		return f.misuse(fmt.Sprintf("%d arguments: want one directory", f.NArg()))
+	if f.NArg() != 1 || f.Arg(0) == "" {
+		return f.misuse("want one directory")
 	}
 	if err := installInto(f.Arg(0)); err != nil {
 		return fail(fmt.Errorf("install: %w", err))
@@ -42,8 +42,16 @@ func installInto(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+	switch st, err := os.Stat(dir); {
+	case err == nil && !st.IsDir():
+		return fmt.Errorf("%s is not a directory", dir)
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err := os.Chmod(dir, 0o755); err != nil { // whatever the umask
+			return err
+		}
 	}
 	for _, name := range []string{"healthprobe", "healthctl"} {
 		from, to := filepath.Join(filepath.Dir(self), name), filepath.Join(dir, name)

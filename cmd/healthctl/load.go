@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
@@ -116,6 +117,9 @@ func (c *checks) run(ctx context.Context, path string, args []string) error {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.Env = append(os.Environ(), state.RunDirEnv+"="+c.unit.RunDir(), state.UnitEnv+"="+c.unit.Name())
+	// A group of its own, so that a time-out ends what the check has started too.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {

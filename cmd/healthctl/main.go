@@ -64,18 +64,22 @@ func main() {
 		os.Exit(misuse("healthctl", "no command"))
 	}
 	name := os.Args[1]
-	if name == "-h" || name == "-help" || name == "--help" || name == "help" {
-		fmt.Print(usage)
-		os.Exit(done)
-	}
-	if name == "-version" || name == "--version" {
+	args := os.Args[2:]
+	switch name {
+	case "-h", "-help", "--help", "help":
+		if len(args) == 0 {
+			fmt.Print(usage)
+			os.Exit(done)
+		}
+		name, args = args[0], []string{"-h"}
+	case "-version", "--version":
 		name = "version"
 	}
 	run := commands[name]
 	if run == nil {
 		os.Exit(misuse("healthctl", fmt.Sprintf("unknown command %q", name)))
 	}
-	os.Exit(run(os.Args[2:]))
+	os.Exit(run(args))
 }
 
 func printVersion([]string) int {
@@ -160,6 +164,13 @@ func (f *flags) none() (status int, ok bool) {
 		return f.misuse(fmt.Sprintf("unexpected argument %q", f.Arg(0))), false
 	}
 	return done, true
+}
+
+// knows reports whether an argument looks like one of the flags.
+func (f *flags) knows(arg string) bool {
+	name, dashed := strings.CutPrefix(strings.Replace(arg, "--", "-", 1), "-")
+	name, _, _ = strings.Cut(name, "=")
+	return dashed && f.Lookup(name) != nil
 }
 
 // misuse says what is wrong with the command line, and what would be right.

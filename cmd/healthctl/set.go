@@ -50,6 +50,9 @@ func set(args []string) int {
 	if !ok {
 		return f.misuse(fmt.Sprintf("CODE is %q: want a number from 0 to 2147483647", f.Arg(0)))
 	}
+	if f.NArg() > 1 && f.knows(f.Arg(1)) {
+		return f.misuse(fmt.Sprintf("%s stands behind CODE: flags come before it", f.Arg(1)))
+	}
 	owner := writer.WithAnyOwner()
 	if pid.given {
 		owner = writer.WithPid(pid.value)

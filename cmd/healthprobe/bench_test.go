@@ -13,6 +13,7 @@ import (
 	"testing"
 	"text/tabwriter"
 
+	"github.com/healthprobe/healthprobe/internal/need"
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
@@ -41,7 +42,7 @@ type timing struct {
 // Page faults are those of the program itself: what wait4 reports, less what it
 // reports for the floor, which has one.
 func BenchmarkProbe(b *testing.B) {
-	need(b, runtime.GOOS == "linux" && runtime.GOARCH == "amd64", "the floor and the launcher are for linux/amd64")
+	need.That(b, runtime.GOOS == "linux" && runtime.GOARCH == "amd64", "the floor and the launcher are for linux/amd64")
 	place := newPlace(b, "web")
 	env := []string{"PATH=/usr/bin:/bin", state.RunDirEnv + "=" + place.runDir, state.UnitEnv + "=web"}
 	floor := []string{entered(b, "floor")}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/need"
 )
 
 // builtVersion is the version that the tests' release builds are given.
@@ -52,7 +54,7 @@ func (b built) program(t testing.TB, name string) string {
 // directDoor is the released healthprobe for this machine.
 func directDoor(t testing.TB) string {
 	t.Helper()
-	need(t, hasDirectDoor, "there is no direct door for %s/%s", runtime.GOOS, runtime.GOARCH)
+	need.That(t, hasDirectDoor, "there is no direct door for %s/%s", runtime.GOOS, runtime.GOARCH)
 	return release(runtime.GOARCH).program(t, "healthprobe")
 }
 
@@ -84,16 +86,4 @@ func doors(t testing.TB) []door {
 		return all
 	}
 	return append(all, door{"arm64", []string{qemu, release("arm64").program(t, "healthprobe")}})
-}
-
-// lookPath finds a program that a test needs.
-func lookPath(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	need(t, err == nil, "%v (Debian: %s)", err, debianPackage[name])
-	return path
-}
-
-var debianPackage = map[string]string{
-	"setpriv": "util-linux", "prlimit": "util-linux", "strace": "strace", "gcc": "gcc", "bash": "bash",
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/healthprobe/healthprobe/internal/need"
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
@@ -84,7 +85,7 @@ var callForm = regexp.MustCompile(`^(\d+) +(\w+)\(([^"]*"([^"]*)")?`)
 func trace(t *testing.T, env []string, argv ...string) string {
 	t.Helper()
 	out := filepath.Join(newDir(t), "trace")
-	cmd := exec.Command(lookPath(t, "strace"), append([]string{"-f", "-o", out}, argv...)...)
+	cmd := exec.Command(need.Program(t, "strace", "strace"), append([]string{"-f", "-o", out}, argv...)...)
 	cmd.Env = append([]string{}, env...)
 	cmd.Run() // the status is the probe's; what it wrote is not looked at here
 	b, err := os.ReadFile(out)

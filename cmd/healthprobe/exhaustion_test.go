@@ -6,6 +6,8 @@ import (
 	"os"
 	"runtime"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/need"
 )
 
 // uid is a user without a process. The limit on processes counts all that a
@@ -22,21 +24,23 @@ func TestExhaustion(t *testing.T) {
 		env  []string
 	}{
 		{name: "no processes", argv: func(t *testing.T) []string {
-			limit := []string{lookPath(t, "prlimit"), "--nproc=1:1"}
+			limit := []string{need.Program(t, "prlimit", "util-linux"), "--nproc=1:1"}
 			if os.Geteuid() != 0 {
 				return limit
 			}
-			return append([]string{lookPath(t, "setpriv"), "--reuid=" + uid, "--regid=" + uid, "--clear-groups"}, limit...)
+			return append([]string{need.Program(t, "setpriv", "util-linux"), "--reuid=" + uid, "--regid=" + uid, "--clear-groups"}, limit...)
 		}},
-		{name: "4 MiB of address space", argv: func(t *testing.T) []string { return []string{lookPath(t, "prlimit"), "--as=4194304"} }},
-		{name: "9 descriptors", argv: func(t *testing.T) []string { return []string{lookPath(t, "prlimit"), "--nofile=9"} }},
-		{name: "64 KB of stack", argv: func(t *testing.T) []string { return []string{lookPath(t, "prlimit"), "--stack=65536"} }},
+		{name: "4 MiB of address space", argv: func(t *testing.T) []string { return []string{need.Program(t, "prlimit", "util-linux"), "--as=4194304"} }},
+		{name: "9 descriptors", argv: func(t *testing.T) []string { return []string{need.Program(t, "prlimit", "util-linux"), "--nofile=9"} }},
+		{name: "64 KB of stack", argv: func(t *testing.T) []string {
+			return []string{need.Program(t, "prlimit", "util-linux"), "--stack=65536"}
+		}},
 		{name: "no clone, no mmap", argv: func(t *testing.T) []string { return []string{testBinary(t)} },
 			env: []string{becomeEnv + "=without memory and threads"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			need(t, runtime.GOARCH == "amd64", "emulation itself needs more than is left")
+			need.That(t, runtime.GOARCH == "amd64", "emulation itself needs more than is left")
 			before := row.argv(t)
 			right := func(d door, times int) (right int, wrong result) {
 				healthy, failed := newPlace(t, "web"), newPlace(t, "web")

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/need"
 )
 
 // TestBinary looks at the released healthprobe as a file, for both architectures.
@@ -105,7 +107,7 @@ func TestWrongLink(t *testing.T) {
 		}
 	})
 	t.Run("race", func(t *testing.T) {
-		lookPath(t, "gcc") // a race build needs cgo
+		need.Program(t, "gcc", "gcc") // a race build needs cgo
 		if out := build("CGO_ENABLED=1", "-race", "-ldflags=-E=main.direct", "."); !strings.Contains(out, "main.direct") {
 			t.Errorf("the error does not name the symbol:\n%s", out)
 		}

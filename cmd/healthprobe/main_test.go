@@ -58,15 +58,3 @@ func once[A comparable, R any](f func(A) R) func(A) R {
 		return get.(func() R)()
 	}
 }
-
-// need skips a test that cannot run here; where everything has to run, as CI=true says, it fails.
-func need(t testing.TB, ok bool, format string, args ...any) {
-	t.Helper()
-	switch {
-	case ok:
-	case os.Getenv("CI") == "true":
-		t.Fatalf(format, args...)
-	default:
-		t.Skipf(format, args...)
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/healthprobe/healthprobe/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -45,7 +46,7 @@ func observe(t testing.TB, env []string, argv ...string) (o observation) {
 		for {
 			tid, err := unix.Wait4(pid, &status, unix.WALL, nil)
 			if err != unix.EINTR {
-				need(t, err == nil, "wait4: %v", err)
+				need.That(t, err == nil, "wait4: %v", err)
 				return tid, status
 			}
 		}

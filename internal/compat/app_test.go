@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/healthprobe/healthprobe/internal/need"
 	"github.com/healthprobe/healthprobe/writer"
 )
 
@@ -143,14 +144,8 @@ type place struct {
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	for _, name := range []string{"bash", "python3"} {
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-	}
+	need.Program(t, "bash", "bash")
+	need.Program(t, "python3", "python3-minimal")
 	scripts, err := filepath.Abs("../../testdata/compat")
 	if err != nil {
 		t.Fatal(err)

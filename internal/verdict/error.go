@@ -22,11 +22,12 @@ func (p *Probe) readError(dir int) {
 			p.Code = code
 		}
 	}
-	if p.Code > 0 {
+	reason := p.Code > 0 || p.Detail
+	if reason {
 		p.Exiting = false // a limit of 9 descriptors leaves none for the reason
 	}
 	p.Close(fd)
-	if p.Code > 0 {
+	if reason {
 		p.readReason(dir)
 	}
 }

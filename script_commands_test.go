@@ -1,0 +1,224 @@
+//go:build linux
+
+package healthprobe_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+)
+
+// commands are what the scripts have beside the commands of testscript.
+var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"healthprobe": healthprobe,
+	"healthctl":   healthctl,
+	"exits":       exits,
+	"write":       write,
+	"process":     process,
+	"end":         end,
+	"await":       await,
+	"lock":        lock,
+}
+
+// TestMain adds programs, which the scripts run like any other.
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // users that the scripts become have to find the files
+	testscript.Main(m, map[string]func(){
+		"leaderless": leaderless,
+		"rawenv":     rawenv,
+	})
+}
+
+// [!] healthprobe [ARG]... runs healthprobe: exit status 0 and nothing on
+// standard error. Negated, exit status 1 and one line on standard error.
+func healthprobe(ts *testscript.TestScript, neg bool, args []string) {
+	program(ts, neg, "healthprobe", args)
+	if line := ts.ReadFile("stderr"); neg && (line == "" || strings.Index(line, "\n") != len(line)-1 || len(line) > 1000) {
+		ts.Fatalf("this is not one line of at most 1000 bytes")
+	}
+}
+
+// [!] healthctl [ARG]... runs healthctl: exit status 0 and nothing on standard
+// error. Negated, exit status 1 and a last line that says so.
+func healthctl(ts *testscript.TestScript, neg bool, args []string) {
+	program(ts, neg, "healthctl", args)
+	lines := strings.SplitAfter(ts.ReadFile("stderr"), "\n")
+	if n := len(lines); neg && (n < 2 || lines[n-1] != "" || !strings.HasPrefix(lines[n-2], "healthctl: ")) {
+		ts.Fatalf("healthctl does not say what failed")
+	}
+}
+
+func program(ts *testscript.TestScript, neg bool, name string, args []string) {
+	want := 0
+	if neg {
+		want = 1
+	}
+	exits(ts, false, append([]string{strconv.Itoa(want), name}, args...))
+	if neg && ts.ReadFile("stdout") != "" {
+		ts.Fatalf("a failure says something on standard output")
+	}
+	if !neg && ts.ReadFile("stderr") != "" {
+		ts.Fatalf("a success says something on standard error")
+	}
+}
+
+// exits STATUS PROGRAM [ARG]... wants this very exit status.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS PROGRAM [ARG]...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	status := 0
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		status = exit.ExitCode() // -1: ended by a signal
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(status) != args[0] {
+		ts.Fatalf("exit status %d, want %s", status, args[0])
+	}
+}
+
+// write FILE [TEXT] makes a file that holds TEXT and no more: the escapes of a
+// Go string are understood, and no newline is added.
+func write(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: write FILE [TEXT]")
+	}
+	text, err := strconv.Unquote(`"` + strings.Join(args[1:], "") + `"`)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
+}
+
+// process NAME [PROGRAM [ARG]...] starts a process that lives until the script
+// ends (sleep, unless told otherwise). $NAME is its pid, $NAME_start its start
+// time, and the file NAME.log has what it prints.
+func process(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: process NAME [PROGRAM [ARG]...]")
+	}
+	name, argv := args[0], args[1:]
+	if len(argv) == 0 {
+		argv = []string{"sleep", "600"}
+	}
+	log, err := os.Create(ts.MkAbs(name + ".log"))
+	ts.Check(err)
+	defer log.Close()
+	cmd := exec.Command("env", argv...) // looks in the script's PATH, then becomes the program
+	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), log, log
+	for _, key := range ts.Value(variables{}).([]string) {
+		cmd.Env = append(cmd.Env, key+"="+ts.Getenv(key))
+	}
+	for other, p := range processes(ts) {
+		cmd.Env = append(cmd.Env, other+"="+strconv.Itoa(p.Process.Pid))
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	ts.Check(cmd.Start())
+	processes(ts)[name] = cmd
+	ts.Defer(func() {
+		if cmd.ProcessState == nil { // not waited for, so nobody else has its pid
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its children too
+			cmd.Wait()
+		}
+	})
+	pid := strconv.Itoa(cmd.Process.Pid)
+	stat := ts.ReadFile("/proc/" + pid + "/stat")
+	ts.Setenv(name, pid)
+	ts.Setenv(name+"_start", strings.Fields(stat[strings.LastIndex(stat, ")"):])[22-2])
+}
+
+// variables and running are keys of values that setup gives to a script: the
+// names of its environment variables, and the processes that it has started.
+type (
+	variables struct{}
+	running   struct{}
+)
+
+func processes(ts *testscript.TestScript) map[string]*exec.Cmd {
+	return ts.Value(running{}).(map[string]*exec.Cmd)
+}
+
+// end [-zombie] NAME kills a process, but not its children, and waits for it. A
+// zombie is not waited for, and keeps its pid.
+func end(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: end [-zombie] NAME")
+	}
+	cmd := processes(ts)[args[len(args)-1]]
+	if cmd == nil {
+		ts.Fatalf("no such process")
+	}
+	ts.Check(cmd.Process.Kill())
+	if args[0] == "-zombie" {
+		ts.Check(unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil))
+		return
+	}
+	cmd.Wait()
+}
+
+// await PATTERN FILE waits until the file exists and matches.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await PATTERN FILE")
+	}
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	var content []byte
+	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
+		content, _ = os.ReadFile(ts.MkAbs(args[1]))
+		if pattern.Match(content) {
+			return
+		}
+	}
+	ts.Fatalf("no match for %#q in %s: %q", pattern, args[1], content)
+}
+
+// lock DIR holds the lock of a unit directory until the script ends.
+func lock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: lock DIR")
+	}
+	dir, err := os.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Defer(func() { dir.Close() })
+	ts.Check(unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB))
+}
+
+// leaderless is a program whose first thread has ended while another runs, as
+// after pthread_exit in main: ps shows a zombie.
+func leaderless() {
+	go func() {
+		time.Sleep(10 * time.Minute)
+		os.Exit(0)
+	}()
+	syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0)
+}
+
+func init() {
+	if filepath.Base(os.Args[0]) == "leaderless" {
+		runtime.LockOSThread() // main runs on the first thread
+	}
+}
+
+// rawenv ENTRY... -- PROGRAM [ARG]... becomes the program with exactly these
+// entries as its environment; a shell or env would drop the odd ones.
+func rawenv() {
+	end := slices.Index(os.Args, "--")
+	argv := os.Args[end+1:]
+	path, err := exec.LookPath(argv[0])
+	if err == nil {
+		err = syscall.Exec(path, argv, os.Args[1:end])
+	}
+	panic(err)
+}

@@ -1,0 +1,157 @@
+//go:build linux
+
+// Package healthprobe_test runs the scripts in testdata/script against the
+// built programs: `go test . -run TestScript/direct/set-reason`. The commands
+// that the scripts have beside those of testscript are in
+// script_commands_test.go.
+package healthprobe_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/need"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// target is a build of the two programs that every script has to pass with.
+type target struct {
+	name     string
+	arch     string
+	door     string // which door healthprobe is linked with
+	emulator string // "" for the machine's own architecture
+}
+
+// targets are all of them. For one more architecture add a line; its emulator
+// is a program of the Debian package qemu-user-static.
+var targets = []target{
+	{"direct", runtime.GOARCH, "direct", ""},
+	{"runtime", runtime.GOARCH, "runtime", ""},
+	{"arm64", "arm64", "direct", "qemu-aarch64-static"},
+	{"s390x", "s390x", "runtime", "qemu-s390x-static"}, // big-endian
+	{"arm", "arm", "runtime", "qemu-arm-static"},       // 32 bits
+}
+
+func TestScript(t *testing.T) {
+	tmp, err := os.MkdirTemp("", "healthprobe-script")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(tmp) })
+	if err := os.Chmod(tmp, 0o755); err != nil { // some scripts become another user
+		t.Fatal(err)
+	}
+	for _, target := range targets {
+		t.Run(target.name, func(t *testing.T) {
+			t.Parallel()
+			if target.emulator != "" && target.door == "runtime" && os.Getenv("CI") != "true" {
+				t.Skip("takes half a minute, nearly all of it the Go runtime starting in the emulator: CI=true runs it")
+			}
+			bin := target.build(t, filepath.Join(tmp, target.name))
+			work := filepath.Join(tmp, target.name, "work")
+			if err := os.MkdirAll(work, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			testscript.Run(t, testscript.Params{
+				Dir:                "testdata/script",
+				WorkdirRoot:        work,
+				RequireUniqueNames: true,
+				Setup:              func(e *testscript.Env) error { return target.setup(e, bin) },
+				Condition:          target.condition,
+				Cmds:               commands,
+			})
+		})
+	}
+}
+
+// build builds the programs below dir, and gives the directory that has them,
+// or what stands for them, under their own names.
+func (target target) build(t *testing.T, dir string) (bin string) {
+	emulator := ""
+	if target.emulator != "" {
+		emulator = need.Program(t, target.emulator, "qemu-user-static")
+	} else if target.door == "direct" && runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
+		t.Skipf("there is no direct door on %s", runtime.GOARCH)
+	}
+	bin = filepath.Join(dir, "bin")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o", bin+"/", "./cmd/healthprobe", "./cmd/healthctl")
+	if target.door == "direct" {
+		build = exec.Command(".ci/build", bin)
+	}
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+target.arch, "GOARM=7", "VERSION=")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", build, err, out)
+	}
+	if emulator == "" {
+		return bin
+	}
+	wrappers := filepath.Join(dir, "emulated")
+	if err := os.Mkdir(wrappers, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"healthprobe", "healthctl"} {
+		script := fmt.Sprintf("#!/bin/sh\nexec %s %s/%s \"$@\"\n", emulator, bin, name)
+		if err := os.WriteFile(filepath.Join(wrappers, name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return wrappers
+}
+
+// setup prepares a script's environment: the programs are in PATH, and ask for
+// the unit web in the directory run, of which no file exists yet.
+func (target target) setup(e *testscript.Env, bin string) error {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	e.Setenv("PATH", bin+":"+e.Getenv("PATH"))
+	e.Setenv("LIVENESS_RUNDIR", "run")
+	e.Setenv("LIVENESS_UNIT_NAME", "web")
+	e.Setenv("BOOT", strings.TrimSpace(string(boot)))
+	e.Setenv("HOST", host)
+	e.Setenv("ARCH", target.arch)
+	e.Setenv("DOOR", target.door)
+	var names []string
+	for _, entry := range e.Vars {
+		name, _, _ := strings.Cut(entry, "=")
+		names = append(names, name)
+	}
+	e.Values[variables{}] = names
+	e.Values[running{}] = make(map[string]*exec.Cmd)
+	return os.MkdirAll(filepath.Join(e.WorkDir, "run"), 0o755)
+}
+
+// condition adds to the conditions of testscript:
+//
+//	[emulated]    the programs run under qemu-user
+//	[root]        the script may become another user
+//	[namespaces]  the script may make mount, pid and host name namespaces
+//
+// The last two are what a script may lack, and is skipped without; under
+// CI=true it fails instead.
+func (target target) condition(name string) (ok bool, err error) {
+	switch name {
+	case "emulated":
+		return target.emulator != "", nil
+	case "root":
+		ok = exec.Command("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "true").Run() == nil
+	case "namespaces":
+		ok = exec.Command("unshare", "--mount", "--uts", "--pid", "--fork", "true").Run() == nil
+	default:
+		return false, fmt.Errorf("unknown condition")
+	}
+	if !ok && os.Getenv("CI") == "true" {
+		return false, fmt.Errorf("CI=true, and this machine does not have it")
+	}
+	return ok, nil
+}
