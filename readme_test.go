@@ -4,6 +4,7 @@ package healthprobe_test
 
 import (
 	"encoding/json"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -14,7 +15,11 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/healthprobe/healthprobe/internal/verdict"
 )
 
 // The README is tested like the rest, so that it cannot rot: its commands and
@@ -72,30 +77,45 @@ func TestReadmeConsole(t *testing.T) {
 	}
 }
 
-// TestReadmeGo vets and runs the README's Go program.
+// TestReadmeGo builds the README's Go program and takes it through its life.
 func TestReadmeGo(t *testing.T) {
-	for _, program := range blocks(t, "go") {
-		dir := t.TempDir()
-		here, err := filepath.Abs(".")
-		if err != nil {
-			t.Fatal(err)
+	dir := t.TempDir()
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, overlay, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "program")
+	b, _ := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(here, "readme", "main.go"): source}})
+	if err := errors.Join(os.WriteFile(source, []byte(blocks(t, "go")[0]), 0o644), os.WriteFile(overlay, b, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"gofmt -d " + source, "go build -overlay " + overlay + " -o " + program + " ./readme"} {
+		args := strings.Fields(command)
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil || len(out) > 0 {
+			t.Fatalf("%s: %v\n%s", command, err, out)
 		}
-		source, overlay := filepath.Join(dir, "main.go"), filepath.Join(dir, "overlay.json")
-		b, _ := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(here, "readme", "main.go"): source}})
-		if err := os.WriteFile(source, []byte(program), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(overlay, b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command("go", "run", "-overlay", overlay, "./readme")
-		cmd.Env = append(os.Environ(), "LIVENESS_RUNDIR="+dir)
-		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-			t.Errorf("%v\n%s", err, out)
-		}
-		if out, err := exec.Command("gofmt", "-l", source).CombinedOutput(); err != nil || len(out) > 0 {
-			t.Errorf("gofmt: %v %s", err, out)
-		}
+	}
+	app := exec.Command(program)
+	app.Env = append(os.Environ(), "LIVENESS_RUNDIR="+dir, "LIVENESS_UNIT_NAME=web")
+	if err := app.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ask := func() verdict.Probe {
+		p := verdict.Probe{RunDir: dir, Unit: "web", MaxAge: 1e11}
+		p.Run()
+		return p
+	}
+	for p := ask(); !p.Healthy; p = ask() { // or the test's time-out ends this
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := app.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Wait(); err != nil {
+		t.Error(err)
+	}
+	if p := ask(); !strings.Contains(p.Line(), "not loaded: no pid") {
+		t.Errorf("after its end: %q", p.Line())
 	}
 }
 
@@ -141,7 +161,7 @@ func TestReadmeMessages(t *testing.T) {
 	readme := read(t, "README.md")
 	pieces := 0
 	for text := range literals(t, "internal/verdict", func(call string) bool {
-		return call == "Text" || call == "about" || call == "malformed" || call == "Errno"
+		return call == "Text" || call == "about" || call == "missing" || call == "malformed" || call == "Errno"
 	}) {
 		if text = strings.Trim(text, " :,()"); len(text) > 3 && text != "healthy" {
 			pieces++

@@ -6,18 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
 
-// TestReadmeImage builds the README's shortest image, and runs it.
+// TestReadmeImage builds the README's image, with the example worker for the server, and runs it as
+// the README says.
 func TestReadmeImage(t *testing.T) {
 	needImages(t)
-	source, err := tree()
-	if err != nil {
-		t.Fatal(err)
-	}
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -27,14 +23,18 @@ func TestReadmeImage(t *testing.T) {
 	if !found || !strings.Contains(dockerfile, "FROM scratch") {
 		t.Fatal("no such image in the README")
 	}
-	path := filepath.Join(t.TempDir(), "Dockerfile")
-	if err := os.WriteFile(path, []byte(dockerfile), 0o644); err != nil {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("docker", "build", "--network=none", "--file", path, "--tag=shortest", source)
-	if _, stderr, code := try(build); code != 0 {
+	server := exec.Command("go", "build", "-o", filepath.Join(dir, "server"), "../examples/worker")
+	server.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if _, stderr, code := try(server); code != 0 {
 		t.Fatal(stderr)
 	}
-	id := start(t, slices.Concat(hardened, []string{"--health-interval=100ms", "shortest"})...)
+	if _, stderr, code := tryDocker("build", "--network=none", "--tag=server", dir); code != 0 {
+		t.Fatal(stderr)
+	}
+	id := start(t, "--network=none", "--tmpfs=/run", "--tmpfs=/spool", "--health-interval=100ms", "server")
 	await(t, "0", func() string { return inspect(t, id, lastCheck) })
 }

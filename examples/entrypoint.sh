@@ -8,15 +8,25 @@
 # no more than the load, the set and   exec /app/server
 set -eu
 
-healthctl load -pid $$ -check "${CHECK:-/checks/database}"
+healthctl load -pid $$ ${CHECK:+-check "$CHECK"} # an executable that says if all is in place
 
 trap 'healthctl set 3 upstream db unreachable || :' USR1
 trap 'healthctl set 0 || :' USR2
 trap 'healthctl reset; exit 0' TERM INT # reset is the last act
 
 healthctl set 0
+failed=
 while :; do
-	${WORK:-true}              # the work
-	healthctl beat || :        # from the loop that does it; a failed beat is no reason to stop
+	# Beat from the loop that does the work. What fails here is the probe's to
+	# see, and no reason to stop.
+	if ! ${WORK:-true}; then
+		failed=1
+		healthctl set 4 work failed || :
+	elif [ "$failed" ]; then
+		failed=
+		healthctl set 0 || :
+	else
+		healthctl beat || :
+	fi
 	sleep "${EVERY:-1}" & wait $! || : # not sleep alone: a trap runs only when wait returns
 done

@@ -71,9 +71,13 @@ func (u *Unit) advise(err error) error {
 		return err
 	}
 	advice := ""
+	runDir, e := os.Stat(u.runDir)
 	switch {
-	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EROFS),
-		errors.Is(err, os.ErrNotExist) && file.Op == "mkdir":
+	case errors.Is(e, os.ErrNotExist):
+		advice = fmt.Sprintf("the run directory %s does not exist, and load does not make it: make it, mount an emptyDir or a tmpfs there, or set %s to another", u.runDir, state.RunDirEnv)
+	case e == nil && !runDir.IsDir():
+		advice = fmt.Sprintf("the run directory %s is no directory: set %s to one", u.runDir, state.RunDirEnv)
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EROFS):
 		advice = fmt.Sprintf("uid %d cannot write there: prepare %s for this user, mount an emptyDir or a tmpfs at %s, or set %s to a directory that it can write to",
 			os.Geteuid(), u.Dir(), u.runDir, state.RunDirEnv)
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):

@@ -31,7 +31,7 @@ func (u *Unit) Load(ctx context.Context, checks ...Check) error {
 
 func (u *Unit) load(ctx context.Context, checks []Check) error {
 	if u.anyOwner {
-		return errors.New("no process was named to be recorded")
+		return errors.New("there is no process to record: open the unit without WithAnyOwner")
 	}
 	me, err := identify(u.pid)
 	if err != nil {

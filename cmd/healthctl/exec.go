@@ -23,8 +23,10 @@ becomes COMMAND by execve(2), which keeps the pid and the start time.
 Exit status: that of COMMAND; 1 a check failed or load was refused, 2 wrong
 usage, 126 COMMAND cannot be executed, 127 it was not found.
 
-Example, in a Dockerfile:
-  ENTRYPOINT ["/healthctl", "exec", "-unit", "web", "/server"]
+Example, in a Dockerfile (name the unit in the environment, where the probe
+sees it too):
+  ENV LIVENESS_UNIT_NAME=web
+  ENTRYPOINT ["/healthctl", "exec", "/server"]
 `
 
 func execute(args []string) int {
@@ -42,7 +44,7 @@ func execute(args []string) int {
 	if status, ok := f.parse(execUsage, args); !ok {
 		return status
 	}
-	if f.NArg() == 0 {
+	if f.NArg() == 0 || f.Arg(0) == "" {
 		return f.misuse("no COMMAND")
 	}
 	u, status := f.open()

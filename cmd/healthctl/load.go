@@ -13,7 +13,7 @@ import (
 	"github.com/healthprobe/healthprobe/writer"
 )
 
-const loadUsage = `Usage: healthctl load [-pid PID] [-timeout D] [-check PATH]... [ARG]...
+const loadUsage = `Usage: healthctl load [-pid PID] [-timeout D] [-check PATH]... [--] [ARG]...
 
 Runs the checks in the order given and, if all pass, records the application:
 until the first set it is alive, but not healthy. What an earlier process left
@@ -24,7 +24,8 @@ is removed first; a unit that another live process owns is refused.
   -check PATH   an executable, run without a shell with every ARG, and with
                 LIVENESS_RUNDIR and LIVENESS_UNIT_NAME set: exit status 0
                 passes, 1 says "not healthy", anything else is passed on
-  -timeout D    how long all checks together may take, such as 10s
+  -timeout D    how long all checks together may take, such as 10s (default: no
+                limit)
   -rundir DIR, -unit NAME: see healthctl -h
 
 Exit status: 0 loaded, 1 a check failed or load was refused, 2 wrong usage.
@@ -40,6 +41,12 @@ func load(args []string) int {
 	c.flags(f)
 	pid := f.pid()
 	if status, ok := f.parse(loadUsage, args); !ok {
+		return status
+	}
+	if f.NArg() > 0 && len(c.paths) == 0 {
+		return f.misuse(fmt.Sprintf("unexpected argument %q: arguments are for checks, and there is no -check", f.Arg(0)))
+	}
+	if status, ok := f.strays(args, 0); !ok {
 		return status
 	}
 	list := c.list(f.Args())
@@ -124,7 +131,7 @@ func (c *checks) run(ctx context.Context, path string, args []string) error {
 	var exit *exec.ExitError
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return fmt.Errorf("timed out after %v (%w)", c.timeout, ctx.Err())
+		return fmt.Errorf("timed out after %v", c.timeout)
 	case errors.As(err, &exit) && exit.ExitCode() == 1:
 		return writer.ErrUnhealthy
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,6 +77,9 @@ func main() {
 		name = "version"
 	}
 	run := commands[name]
+	if run == nil && newFlags("").known(name) {
+		os.Exit(misuse("healthctl", fmt.Sprintf("%s stands before the command: flags come behind it", name)))
+	}
 	if run == nil {
 		os.Exit(misuse("healthctl", fmt.Sprintf("unknown command %q", name)))
 	}
@@ -166,8 +170,22 @@ func (f *flags) none() (status int, ok bool) {
 	return done, true
 }
 
-// knows reports whether an argument looks like one of the flags.
-func (f *flags) knows(arg string) bool {
+// strays refuses a flag behind the first arguments, where it would be taken for
+// one of them, unless the command line says by "--" that it is one.
+func (f *flags) strays(args []string, from int) (status int, ok bool) {
+	if slices.Contains(args, "--") {
+		return done, true
+	}
+	for _, arg := range f.Args()[min(from, f.NArg()):] {
+		if f.known(arg) {
+			return f.misuse(fmt.Sprintf("%s stands behind other arguments: flags come first (-- before them ends the flags)", arg)), false
+		}
+	}
+	return done, true
+}
+
+// known reports whether an argument is one of the flags.
+func (f *flags) known(arg string) bool {
 	name, dashed := strings.CutPrefix(strings.Replace(arg, "--", "-", 1), "-")
 	name, _, _ = strings.Cut(name, "=")
 	return dashed && f.Lookup(name) != nil

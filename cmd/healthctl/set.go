@@ -50,8 +50,8 @@ func set(args []string) int {
 	if !ok {
 		return f.misuse(fmt.Sprintf("CODE is %q: want a number from 0 to 2147483647", f.Arg(0)))
 	}
-	if f.NArg() > 1 && f.knows(f.Arg(1)) {
-		return f.misuse(fmt.Sprintf("%s stands behind CODE: flags come before it", f.Arg(1)))
+	if status, ok := f.strays(args, 1); !ok {
+		return status
 	}
 	owner := writer.WithAnyOwner()
 	if pid.given {

@@ -16,12 +16,14 @@ import (
 const statusUsage = `Usage: healthctl status [-json]
 
 Shows a unit as healthprobe sees it, on one line; every unit in the run
-directory if none is named. AGE is the time since the last set or beat.
+directory if neither -unit nor LIVENESS_UNIT_NAME names one. AGE is the time
+since the last set or beat.
 
   -json      one JSON object: {"rundir", "healthy", "units": [{"unit",
              "healthy", "pid", "identity", "code", "reason", "age", "message"}]}.
-             identity is "verified", "wrong" or "none"; age is in seconds. pid,
-             identity, code and age are null where they are not known.
+             identity is "verified", "unverified" (the process has ended, is
+             another or cannot be seen) or "none" (not recorded); age is in
+             seconds. pid, identity, code and age are null if not known.
   -rundir DIR, -unit NAME: see healthctl -h
 
 Exit status: 0 all healthy, 1 one is not, 2 wrong usage.
@@ -114,7 +116,7 @@ func examine(runDir, unit string) report {
 		if p.Verified {
 			identity = "verified"
 		} else if p.Recorded {
-			identity = "wrong"
+			identity = "unverified"
 		}
 		r.Pid, r.Identity = &p.Pid, &identity
 	}

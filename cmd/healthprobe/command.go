@@ -107,7 +107,7 @@ func (c *command) Arg(arg string) {
 		c.value(name, value)
 	case "live", "strict", "v", "version", "h", "help":
 		if hasValue && value != "true" && value != "false" {
-			c.bad("-", name, " is true or false")
+			c.bad("", arg, ": want the flag alone, or with =true or =false")
 			return
 		}
 		c.toggle(name, value != "false")

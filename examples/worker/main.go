@@ -1,6 +1,7 @@
 // Worker is a small application without a port that keeps its own state with
-// package writer: it takes files from a spool directory and leaves their
-// SHA-256 beside them.
+// package writer: for each file NAME.in in its spool directory it makes
+// NAME.out, with the SHA-256 of the content. Files of other names it leaves
+// alone.
 //
 //	SIGUSR1  the upstream is gone: error 3
 //	SIGUSR2  the upstream is back: 0
@@ -12,7 +13,6 @@ import (
 	"crypto/sha256"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"os"
 	"os/signal"
@@ -58,14 +58,16 @@ func run(spool string, every time.Duration, wait bool) error {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	upstream, failed := true, false
 	for {
 		select {
 		case s := <-signals:
 			switch s {
 			case syscall.SIGUSR1:
+				upstream = false
 				report(unit.SetReason(3, "upstream db unreachable"))
 			case syscall.SIGUSR2:
-				wait = false
+				upstream, wait = true, false
 				report(unit.Set(0))
 			default:
 				return nil
@@ -74,12 +76,17 @@ func run(spool string, every time.Duration, wait bool) error {
 			if wait {
 				continue
 			}
-			if err := work(spool); err != nil {
-				report(unit.SetReason(4, err.Error()))
-				continue
-			}
 			// From the loop that does the work: if that hangs, so does the heartbeat.
-			report(unit.Beat())
+			switch err := work(spool); {
+			case err != nil:
+				failed = true
+				report(unit.SetReason(4, err.Error()))
+			case failed && upstream: // it works again
+				failed = false
+				report(unit.Set(0))
+			default:
+				report(unit.Beat())
+			}
 		}
 	}
 }
@@ -102,32 +109,22 @@ func checkSpool(dir string) error {
 }
 
 func work(dir string) error {
-	entries, err := os.ReadDir(dir)
+	inputs, err := filepath.Glob(filepath.Join(dir, "*.in"))
 	if err != nil {
 		return err
 	}
-	for _, entry := range entries {
-		if name := entry.Name(); entry.Type().IsRegular() && !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, ".sha256") {
-			if err := digest(filepath.Join(dir, name)); err != nil {
-				return err
-			}
+	for _, in := range inputs {
+		out := strings.TrimSuffix(in, ".in") + ".out"
+		if _, err := os.Stat(out); err == nil {
+			continue // done
+		}
+		content, err := os.ReadFile(in)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(out, fmt.Appendf(nil, "%x\n", sha256.Sum256(content)), 0o644); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func digest(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".sha256", fmt.Appendf(nil, "%x\n", h.Sum(nil)), 0o644); err != nil {
-		return err
-	}
-	return os.Remove(path)
 }

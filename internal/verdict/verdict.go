@@ -92,13 +92,30 @@ func (p *Probe) openDir() (dir int, ok bool) {
 	case 0:
 		return dir, true
 	case syscall.ENOENT:
-		p.file(p.unhealthy().Text("not loaded: no directory "), "")
+		p.missing()
 	case syscall.ENOTDIR, syscall.ELOOP:
 		p.file(p.unhealthy(), "").Text(" is not a directory (a symbolic link is not followed)")
 	default:
 		p.file(p.unhealthy().Text("cannot open "), "").Text(": ").Errno(e)
 	}
 	return -1, false
+}
+
+// missing tells a directory that was not made yet from a run directory that is
+// not there at all: most likely a mistyped name.
+func (p *Probe) missing() {
+	if n := len(p.RunDir); n < len(p.path) {
+		p.path[n] = 0 // the path is RunDir/Unit
+	}
+	dir, e := state.OpenDir(&p.path[0])
+	switch e {
+	case 0:
+		p.Close(dir)
+	case syscall.ENOENT:
+		p.unhealthy().Text("not loaded: no run directory ").Clean(p.RunDir, 200)
+		return
+	}
+	p.file(p.unhealthy().Text("not loaded: no directory "), "")
 }
 
 // file adds the path of a state file, or of the directory, to a message.
