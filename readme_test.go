@@ -178,7 +178,7 @@ func TestReadmeMessages(t *testing.T) {
 			}
 		}
 	}
-	errors := regexp.MustCompile(`(?m)^\t(Err\w+) += errors.New|^type (\w+Error) struct`).FindAllStringSubmatch(read(t, "writer/errors.go"), -1)
+	errors := regexp.MustCompile(`(?m)^(?:\t|var )(Err\w+) += errors.New|^type (\w+Error) struct`).FindAllStringSubmatch(read(t, "writer/errors.go"), -1)
 	for _, m := range errors {
 		if name := m[1] + m[2]; !strings.Contains(readme, "`"+name+"`") {
 			t.Errorf("the README does not explain %s", name)

@@ -12,8 +12,6 @@ import (
 // The reasons for which a call is refused; test for them with errors.Is. The
 // error itself says more: the unit, the file, what it held and what to do.
 var (
-	// ErrUnhealthy is what a Check returns to say "no", and nothing more.
-	ErrUnhealthy = errors.New("not healthy")
 	// ErrNotLoaded: no process is recorded. Call Load first.
 	ErrNotLoaded = errors.New("not loaded")
 	// ErrNotSet: there is no state to beat for. Call Set first.
@@ -26,6 +24,9 @@ var (
 	// ErrLocked: another process held the unit's lock for 2 seconds. Try again.
 	ErrLocked = errors.New("the unit is locked")
 )
+
+// ErrUnhealthy is what a Check returns to say "no", and nothing more.
+var ErrUnhealthy = errors.New("not healthy")
 
 // CheckError is a check that made Load fail.
 type CheckError struct {
@@ -43,15 +44,16 @@ func (e *CheckError) Unwrap() error { return e.Err }
 
 // refusal is an error whose text need not begin with that of its kind.
 type refusal struct {
-	kind error
-	text string
+	kind   error
+	text   string
+	unsure bool // it could not be found out who owns the unit
 }
 
 func (r *refusal) Error() string { return r.text }
 func (r *refusal) Unwrap() error { return r.kind }
 
 func refuse(kind error, format string, args ...any) error {
-	return &refusal{kind, fmt.Sprintf(format, args...)}
+	return &refusal{kind: kind, text: fmt.Sprintf(format, args...)}
 }
 
 // explain names the operation and the unit.
@@ -78,8 +80,12 @@ func (u *Unit) advise(err error) error {
 	case e == nil && !runDir.IsDir():
 		advice = fmt.Sprintf("the run directory %s is no directory: set %s to one", u.runDir, state.RunDirEnv)
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EROFS):
-		advice = fmt.Sprintf("uid %d cannot write there: prepare %s for this user, mount an emptyDir or a tmpfs at %s, or set %s to a directory that it can write to",
-			os.Geteuid(), u.Dir(), u.runDir, state.RunDirEnv)
+		verb := "write"
+		if file.Op == "read" || file.Op == "open" {
+			verb = "read"
+		}
+		advice = fmt.Sprintf("uid %d cannot %s there: prepare %s for this user, mount an emptyDir or a tmpfs at %s, or set %s to a directory that it can write to",
+			os.Geteuid(), verb, u.Dir(), u.runDir, state.RunDirEnv)
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
 		advice = "the unit's place has to be a directory (a symbolic link is not followed): remove what is there"
 	case errors.Is(err, syscall.EISDIR):

@@ -57,8 +57,8 @@ func ExampleUnit_Beat() {
 	// second
 }
 
-// A one-shot job says what went wrong before it ends: the container's state is
-// that of the last set until it is gone.
+// A one-shot job says what went wrong before it ends. It does not reset then, so
+// that status shows it as long as the directory is there.
 func ExampleUnit_SetReason() {
 	defer temporary()()
 	unit, err := writer.Open()
@@ -68,7 +68,6 @@ func ExampleUnit_SetReason() {
 	if err := unit.Load(context.Background()); err != nil {
 		log.Fatal(err)
 	}
-	defer unit.Reset()
 	if err := unit.Set(0); err != nil {
 		log.Fatal(err)
 	}
@@ -76,7 +75,9 @@ func ExampleUnit_SetReason() {
 	migrate := func() error { return errors.New("table users is locked") }
 	if err := migrate(); err != nil {
 		fmt.Println(unit.SetReason(4, err.Error()))
+		return
 	}
+	unit.Reset()
 	// Output: <nil>
 }
 

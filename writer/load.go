@@ -10,7 +10,7 @@ import (
 
 // Check is something that has to be in order before the application starts.
 type Check struct {
-	Name string
+	Name string // for people: CheckError has it
 	// Health returns nil if all is well, ErrUnhealthy to say just "no", and any
 	// other error if it has more to say.
 	Health func(context.Context) error
@@ -50,6 +50,9 @@ func (u *Unit) load(ctx context.Context, checks []Check) error {
 		if err := check.Health(ctx); err != nil {
 			return &CheckError{u.name, check.Name, err}
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	// Someone may have loaded, set and ended meanwhile: begin clears once more.
 	return u.begin(me, func(d *state.Dir) error {

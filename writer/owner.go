@@ -2,6 +2,7 @@ package writer
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 
@@ -30,7 +31,10 @@ func identify(pid int) (state.Identity, error) {
 	case syscall.ENOENT:
 		id.Boot = []byte("-")
 	default:
-		return id, &os.PathError{Op: "read", Path: "boot_id", Err: e}
+		return id, &os.PathError{Op: "read", Path: "/proc/sys/kernel/random/boot_id", Err: e}
+	}
+	if _, ok := state.ParseIdentity(state.AppendIdentity(nil, id)); !ok {
+		return id, refuse(ErrOwned, "cannot tell which boot this is: /proc/sys/kernel/random/boot_id holds %q", boot)
 	}
 	return id, nil
 }
@@ -97,8 +101,8 @@ func (u *Unit) free(r record, me state.Identity) error {
 }
 
 func (u *Unit) unknown(r record) error {
-	return refuse(ErrOwned, "cannot tell whether pid %d, which %s/identity names, is alive: its /proc/%d/stat or the boot id cannot be read (hidepid? run this as the process's user)",
-		r.id.Pid, u.Dir(), r.id.Pid)
+	return &refusal{ErrOwned, fmt.Sprintf("cannot tell whether pid %d, which %s/identity names, is alive: its /proc/%d/stat or the boot id cannot be read (hidepid? run this as the process's user)",
+		r.id.Pid, u.Dir(), r.id.Pid), true}
 }
 
 // mine refuses unless the process that the unit speaks for is the one that is

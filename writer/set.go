@@ -20,7 +20,8 @@ import (
 func (u *Unit) Set(code int) error { return u.SetReason(code, "") }
 
 // SetReason is Set with one line for people, which the probe shows behind the
-// code. Control characters are replaced; what goes beyond 512 bytes is cut.
+// code. Control characters are replaced; code and reason share 512 bytes, and
+// what goes beyond them is cut.
 func (u *Unit) SetReason(code int, reason string) error {
 	return u.explain("set", u.set(code, reason))
 }
@@ -36,6 +37,9 @@ func (u *Unit) set(code int, reason string) error {
 	err = u.check(d)
 	if unsure(err) && code != 0 {
 		err = u.check(d) // a failure to read may pass; an old "healthy" would stay
+	}
+	if unsure(err) && code != 0 {
+		return u.stands(d, err)
 	}
 	if err != nil {
 		return err
@@ -54,10 +58,10 @@ func (u *Unit) set(code int, reason string) error {
 	return nil
 }
 
-// unsure reports whether check could not find out, or not see, who owns the unit.
+// unsure reports whether check could not find out who owns the unit.
 func unsure(err error) bool {
 	refused := (*refusal)(nil)
-	return err != nil && (!errors.As(err, &refused) || refused.kind == ErrOwned)
+	return err != nil && (!errors.As(err, &refused) || refused.unsure)
 }
 
 // check refuses unless the recorded process is the one the unit speaks for.
@@ -75,12 +79,15 @@ func (u *Unit) unlocked(code int, cause error) error {
 		return refuse(ErrNotLoaded, "not loaded: no directory %s: load first", u.Dir())
 	}
 	d, err := state.Open(u.Dir())
-	if err != nil {
+	if err != nil && code == 0 {
 		return cause
+	}
+	if err != nil {
+		return refuse(u.advise(cause), "%v; what %s/error holds cannot be read now", u.advise(cause), u.Dir())
 	}
 	defer d.Close()
 	if u.check(d) != nil {
-		return cause
+		return u.stands(d, cause)
 	}
 	return u.failed(d, code, cause)
 }
@@ -93,6 +100,11 @@ func (u *Unit) failed(d *state.Dir, code int, cause error) error {
 			cause = fmt.Errorf("%w; the old state could not be withdrawn: %w", cause, err)
 		}
 	}
+	return u.stands(d, cause)
+}
+
+// stands adds what the error file holds.
+func (u *Unit) stands(d *state.Dir, cause error) error {
 	cause = u.advise(cause)
 	held, err := content(d, state.ErrorFile, state.ErrorLimit)
 	stands := fmt.Sprintf("holds %q now", held)

@@ -4,15 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
-// Unit is a process's place in the run directory, and its view of it. It is
-// safe for concurrent use.
+// Unit is a process's place in the run directory, and its view of it. Open makes
+// one. It is safe for concurrent use.
 type Unit struct {
 	runDir, name string
 	pid          int  // the process it speaks for
@@ -31,7 +30,7 @@ type Option func(*Unit) error
 func WithName(name string) Option {
 	return func(u *Unit) error {
 		u.name = name
-		return checkName(name)
+		return nil
 	}
 }
 
@@ -41,7 +40,7 @@ func WithRunDir(dir string) Option {
 	return func(u *Unit) error {
 		u.runDir = dir
 		if dir == "" {
-			return fmt.Errorf("the run directory's name is empty")
+			return errors.New("the run directory's name is empty")
 		}
 		return nil
 	}
@@ -76,24 +75,20 @@ func Open(options ...Option) (*Unit, error) {
 		u.runDir = state.DefaultRunDir
 	}
 	if u.name == "" {
-		u.name = state.HostName(new([390]byte))
+		u.name = state.HostName(new(state.Utsname))
 	}
 	for _, option := range options {
 		if err := option(u); err != nil {
 			return nil, fmt.Errorf("open: %w", err)
 		}
 	}
-	if err := checkName(u.name); err != nil {
-		return nil, fmt.Errorf("open: %w", err)
+	if problem := state.UnitProblem(u.name); problem != "" {
+		return nil, fmt.Errorf("open: unit name %q %s", u.name, problem)
+	}
+	if u.given && u.anyOwner {
+		return nil, errors.New("open: WithPid and WithAnyOwner exclude each other")
 	}
 	return u, nil
-}
-
-func checkName(name string) error {
-	if problem := state.UnitProblem(name); problem != "" {
-		return fmt.Errorf("unit name %q %s", name, problem)
-	}
-	return nil
 }
 
 // Name is the unit's name.
@@ -103,7 +98,7 @@ func (u *Unit) Name() string { return u.name }
 func (u *Unit) RunDir() string { return u.runDir }
 
 // Dir is the unit's directory.
-func (u *Unit) Dir() string { return filepath.Join(u.runDir, u.name) }
+func (u *Unit) Dir() string { return u.runDir + "/" + u.name } // as the probe puts it together
 
 // lock takes the unit's lock, and makes the directory if told to.
 func (u *Unit) lock(create bool) (*state.Dir, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,7 +113,8 @@ func TestChecks(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
-	for _, o := range []writer.Option{writer.WithName(""), writer.WithName("a/b"), writer.WithRunDir(""), writer.WithPid(0), writer.WithPid(1 << 31)} {
+	beyond := int64(1 << 31) // on 32 bits this is no pid either
+	for _, o := range []writer.Option{writer.WithName(""), writer.WithName("a/b"), writer.WithRunDir(""), writer.WithPid(0), writer.WithPid(int(beyond))} {
 		if _, err := writer.Open(o); err == nil {
 			t.Error("taken for an option")
 		}
@@ -178,7 +180,7 @@ func TestOwners(t *testing.T) {
 func TestWithdraw(t *testing.T) {
 	u := open(t, t.TempDir())
 	must(t, u.Load(context.Background()))
-	for _, code := range []int{-1, 1 << 31} {
+	for _, code := range []int{-1, math.MinInt32} {
 		must(t, u.Set(0))
 		err := u.Set(code)
 		if err == nil || !strings.Contains(err.Error(), "out of range") || !strings.Contains(err.Error(), "is empty now: unhealthy") {

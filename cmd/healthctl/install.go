@@ -58,7 +58,11 @@ func installInto(dir string) error {
 		if err := copyProgram(from, to); err != nil {
 			return err
 		}
-		out, err := exec.Command(to, "-version").CombinedOutput()
+		program, err := filepath.Abs(to) // without a slash it would be looked for in PATH
+		if err != nil {
+			return err
+		}
+		out, err := exec.Command(program, "-version").CombinedOutput()
 		if errors.Is(err, fs.ErrPermission) {
 			return fmt.Errorf("%s cannot be executed: %w: is %s mounted noexec? mount the volume without it", to, err, dir)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
@@ -25,7 +24,7 @@ is removed first; a unit that another live process owns is refused.
                 LIVENESS_RUNDIR and LIVENESS_UNIT_NAME set: exit status 0
                 passes, 1 says "not healthy", anything else is passed on
   -timeout D    how long all checks together may take, such as 10s (default: no
-                limit)
+                limit); the one that runs is killed then, what it started is not
   -rundir DIR, -unit NAME: see healthctl -h
 
 Exit status: 0 loaded, 1 a check failed or load was refused, 2 wrong usage.
@@ -124,9 +123,6 @@ func (c *checks) run(ctx context.Context, path string, args []string) error {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.Env = append(os.Environ(), state.RunDirEnv+"="+c.unit.RunDir(), state.UnitEnv+"="+c.unit.Name())
-	// A group of its own, so that a time-out ends what the check has started too.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {

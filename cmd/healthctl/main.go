@@ -11,11 +11,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/healthprobe/healthprobe/internal/state"
 	"github.com/healthprobe/healthprobe/writer"
 )
 
@@ -35,7 +37,7 @@ Keeps the state of a unit, which healthprobe judges.
   install  copy healthprobe and healthctl into a directory
   version  print the version
 
-Every command takes -h, and all but install and version take
+Every command but version takes -h, and all but install and version take
   -rundir DIR  where the units keep their state (default $LIVENESS_RUNDIR, /run)
   -unit NAME   which unit (default $LIVENESS_UNIT_NAME, the host name)
 
@@ -62,7 +64,7 @@ var commands = map[string]command{
 
 func main() {
 	if len(os.Args) < 2 {
-		os.Exit(misuse("healthctl", "no command"))
+		os.Exit(misuse("no command"))
 	}
 	name := os.Args[1]
 	args := os.Args[2:]
@@ -78,10 +80,10 @@ func main() {
 	}
 	run := commands[name]
 	if run == nil && newFlags("").known(name) {
-		os.Exit(misuse("healthctl", fmt.Sprintf("%s stands before the command: flags come behind it", name)))
+		os.Exit(misuse(fmt.Sprintf("%s stands before the command: flags come behind it", name)))
 	}
 	if run == nil {
-		os.Exit(misuse("healthctl", fmt.Sprintf("unknown command %q", name)))
+		os.Exit(misuse(fmt.Sprintf("unknown command %q", name)))
 	}
 	os.Exit(run(args))
 }
@@ -92,15 +94,17 @@ func printVersion([]string) int {
 }
 
 // misuse says what is wrong with the command line.
-func misuse(who, what string) int {
-	names := []string{"load", "set", "beat", "reset", "exec", "status", "install", "version"}
-	fmt.Fprintf(os.Stderr, "%s: %s: the commands are %s; see healthctl -h\n", who, what, strings.Join(names, ", "))
+func misuse(what string) int {
+	names := slices.Sorted(maps.Keys(commands))
+	fmt.Fprintf(os.Stderr, "healthctl: %s: the commands are %s; see healthctl -h\n", what, strings.Join(names, ", "))
 	return wrongUsage
 }
 
 // fail reports an error: all of them are one line.
 func fail(err error) int {
-	fmt.Fprintln(os.Stderr, "healthctl:", err)
+	line := []byte(err.Error())
+	state.Clean(line)
+	fmt.Fprintf(os.Stderr, "healthctl: %s\n", line)
 	return failed
 }
 

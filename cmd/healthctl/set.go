@@ -32,8 +32,8 @@ func set(args []string) int {
 	pid := f.pid()
 	// A negative code looks like a flag. It is out of range, but says "unhealthy".
 	for i, arg := range args {
-		if arg == "--" {
-			break
+		if arg == "--" || !strings.HasPrefix(arg, "-") && (i == 0 || !isValueFlag(args[i-1])) {
+			break // here the flags end
 		}
 		if code, ok := parseCode(arg); ok && code < 0 && (i == 0 || !isValueFlag(args[i-1])) {
 			args = slices.Insert(slices.Clone(args), i, "--")

@@ -128,8 +128,7 @@ func examine(runDir, unit string) report {
 		r.Age = &age
 	}
 	if !p.Healthy {
-		_, r.Message, _ = strings.Cut(strings.TrimPrefix(p.Line(), "unhealthy: "), ": ")
-		r.Message = strings.Clone(r.Message)
+		r.Message = strings.Clone(p.Message())
 	}
 	return r
 }

@@ -104,7 +104,6 @@ func (p plant) overlay(t *testing.T) string {
 	}
 	if p.inside != "" {
 		call = "state." + call
-		entry = []byte(strings.Replace(string(entry), "import (\n", "import (\n\""+modulePath+"/internal/state\"\n", 1))
 	}
 	planted := strings.Replace(string(entry), hook, "\t"+call+"(int(argc), version, cmd.host[:])\n"+hook, 1)
 

@@ -47,7 +47,7 @@ type command struct {
 	// used in every run shares a page.
 	probe verdict.Probe
 	line  verdict.Line
-	host  [390]byte
+	host  state.Utsname
 }
 
 // variable is an environment variable. The first of two counts, as in package
@@ -126,7 +126,7 @@ func (c *command) toggle(name string, on bool) {
 		c.probe.Detail = on
 	case "version":
 		if on {
-			c.line.Text("healthprobe ").Text(version).Text(" " + runtime.GOOS + "/" + runtime.GOARCH + " (").Text(c.door).Text(" door)\n")
+			c.line.Text("healthprobe ").Text(version).Text(" " + runtime.GOOS + "/" + runtime.GOARCH + " (").Text(c.door).Text(" door)")
 			c.answer(1, 0)
 		}
 	default:
@@ -179,10 +179,10 @@ func (c *command) Run() int {
 	p.Run()
 	switch {
 	case !p.Healthy:
-		c.line.Text(p.Line()).Text("\n")
+		c.line.Text(p.Line())
 		c.answer(2, 1)
 	case p.Detail:
-		c.line.Text(p.Line()).Text("\n")
+		c.line.Text(p.Line())
 		c.answer(1, 0)
 	}
 	return c.status
@@ -190,13 +190,13 @@ func (c *command) Run() int {
 
 // bad refuses the arguments. The culprit may be anything, of any length.
 func (c *command) bad(before, culprit, after string) {
-	c.line.Text("healthprobe: ").Text(before).Clean(culprit, 200).Text(after).Text("\n")
+	c.line.Text("healthprobe: ").Text(before).Clean(culprit, 200).Text(after)
 	c.answer(2, 1)
 }
 
 func (c *command) answer(fd, status int) {
 	c.answered, c.status = true, status
-	state.Write(fd, c.line.String())
+	state.Write(fd, c.line.End())
 }
 
 // split cuts at the first equals sign.

@@ -5,6 +5,8 @@ package main
 import (
 	"syscall"
 	"unsafe"
+
+	"github.com/healthprobe/healthprobe/internal/state"
 )
 
 // The direct door. Linked with -ldflags=-E=main.direct, the kernel starts the
@@ -24,7 +26,9 @@ import (
 //     the compiler can prove, because a failed bounds check panics;
 //   - no package-level variable that needs code to initialize it: that code
 //     (init) never ran, and the variable is silently zero;
-//   - system calls through syscall.RawSyscall6 only.
+//   - system calls through state's call and syscall.RawSyscall6 only, and a
+//     pointer becomes a uintptr in their argument list, not before: what it
+//     points to may be on a stack, which moves when the runtime door uses this.
 //
 // TestDirectDoorRules reads the compiler's output and fails if one is broken.
 //
@@ -42,6 +46,7 @@ func direct()
 // arguments, a null pointer, pointers to the environment's entries, a null
 // pointer. The texts are NUL-terminated.
 func enter(stack *uintptr) {
+	state.NoRuntime = true
 	cmd.door = "direct"
 	argc := *stack
 	args := unsafe.Add(unsafe.Pointer(stack), word)

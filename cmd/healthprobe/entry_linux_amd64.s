@@ -25,8 +25,11 @@
 // by a system call.
 TEXT ·direct(SB), NOSPLIT|NOFRAME|TOPFRAME, $0
 	MOVQ	SP, BX      // remember where argc is
-	PUSHQ	$0          // g: five words of zeros. The limit is its third word
-	PUSHQ	$0          // (16 bytes in), and nothing else of it is read.
+	PUSHQ	$0          // g: eight words of zeros. The limit is its third word
+	PUSHQ	$0          // (16 bytes in), and nothing else of it is read. The
+	PUSHQ	$0          // seventh is a pointer: should a later Go follow it, let
+	PUSHQ	$0          // it be null.
+	PUSHQ	$0
 	PUSHQ	$0
 	PUSHQ	$0
 	PUSHQ	$0
@@ -35,6 +38,11 @@ TEXT ·direct(SB), NOSPLIT|NOFRAME|TOPFRAME, $0
 	MOVQ	$158, AX    // arch_prctl(ARCH_SET_FS, g)
 	MOVQ	$0x1002, DI // makes -8(FS) that word
 	SYSCALL
+	TESTQ	AX, AX
+	JNE	failed      // a seccomp filter forbids it
 	PUSHQ	BX          // the argument: Go's assembly passes it on the stack
 	CALL	·enter(SB)  // never returns
-	INT	$3          // if it did: stop here
+failed:
+	MOVQ	$1, DI      // exit_group(1): unhealthy
+	MOVQ	$231, AX
+	SYSCALL

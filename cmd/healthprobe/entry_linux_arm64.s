@@ -19,9 +19,11 @@
 // The stack has to stay a multiple of 16.
 TEXT ·direct(SB), NOSPLIT|NOFRAME|TOPFRAME, $0
 	MOVD	RSP, R0          // remember where argc is
-	SUB	$64, RSP         // room for g and for a call
-	STP	(ZR, ZR), 32(RSP) // g: four words of zeros. The limit is its third
+	SUB	$96, RSP         // room for g and for a call
+	STP	(ZR, ZR), 32(RSP) // g: eight words of zeros. The limit is its third
 	STP	(ZR, ZR), 48(RSP) // word (16 bytes in), and nothing else of it is read.
+	STP	(ZR, ZR), 64(RSP) // The seventh is a pointer: should a later Go follow
+	STP	(ZR, ZR), 80(RSP) // it, let it be null.
 	ADD	$32, RSP, g      // g points at them
 	MOVD	R0, 8(RSP)       // the argument: Go's assembly passes it on the stack
 	CALL	·enter(SB)       // never returns

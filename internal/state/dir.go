@@ -6,15 +6,10 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// LockWait is how long Lock tries to get the lock of a unit directory.
-const LockWait = 2 * time.Second
 
 // tempFile is the name under which a file is written before it gets its own.
 // One is enough, because its writer has the lock.
@@ -26,6 +21,7 @@ type Dir struct {
 	Path string
 
 	fd       int
+	locked   bool
 	uid, gid int // the directory's owner
 	reader   Reader
 }
@@ -41,72 +37,6 @@ func Open(path string) (*Dir, error) {
 	}
 	return &Dir{Path: path, fd: fd}, nil
 }
-
-// Lock opens the unit directory at path and takes its lock: flock(2), which the
-// kernel drops with the descriptor, however its holder ends. EWOULDBLOCK says that another process had it for LockWait.
-// With create, a directory that does not exist is made, as 0755.
-func Lock(path string, create bool) (*Dir, error) {
-	made := false
-	for wait := newWait(); ; {
-		d, err := Open(path)
-		if errors.Is(err, os.ErrNotExist) && create && (!made || wait.more()) {
-			_, err := again(func() (int, error) { return 0, unix.Mkdir(path, 0o755) })
-			if err == nil {
-				made = true
-			} else if err != unix.EEXIST {
-				return nil, &os.PathError{Op: "mkdir", Path: path, Err: err}
-			}
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		named, err := d.lock(wait)
-		if named && made {
-			err = d.do("chmod", "", func() error { return unix.Fchmod(d.fd, 0o755) }) // whatever the umask
-		}
-		if named && err == nil {
-			return d, nil
-		}
-		d.Close()
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-// lock takes the lock and tells whether the path still names the directory: if
-// it was removed and made again meanwhile, this lock keeps nobody out.
-func (d *Dir) lock(wait *wait) (named bool, err error) {
-	for {
-		err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			break
-		}
-		if err != unix.EWOULDBLOCK && err != unix.EINTR || !wait.more() {
-			return false, &os.PathError{Op: "flock", Path: d.Path, Err: err}
-		}
-	}
-	var here, there unix.Stat_t
-	if err := d.do("stat", "", func() error { return unix.Fstat(d.fd, &here) }); err != nil {
-		return false, err
-	}
-	d.uid, d.gid = int(here.Uid), int(here.Gid)
-	err = d.do("stat", "", func() error {
-		return unix.Fstatat(unix.AT_FDCWD, d.Path, &there, unix.AT_SYMLINK_NOFOLLOW)
-	})
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return false, err
-	}
-	named = err == nil && here.Dev == there.Dev && here.Ino == there.Ino
-	if !named && !wait.more() {
-		return false, &os.PathError{Op: "flock", Path: d.Path, Err: unix.EWOULDBLOCK}
-	}
-	return named, nil
-}
-
-// Close closes the directory, which gives the lock back.
-func (d *Dir) Close() { unix.Close(d.fd) }
 
 // Read gives a file's value, white space trimmed: nil, nil if the file does not
 // exist. EFBIG says that it is longer than limit, ESPIPE that it is a FIFO,
@@ -132,7 +62,7 @@ func (d *Dir) Replace(name string, content []byte) error {
 		return err
 	}
 	err = d.do("chmod", tempFile, func() error { return unix.Fchmod(fd, 0o644) }) // whatever the umask
-	if err == nil && os.Geteuid() == 0 && (d.uid != 0 || d.gid != 0) {
+	if err == nil && os.Geteuid() == 0 {
 		err = d.do("chown", tempFile, func() error { return unix.Fchown(fd, d.uid, d.gid) })
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) { // root in name only: no CAP_CHOWN, or a user namespace
 			err = nil
@@ -190,6 +120,12 @@ func (d *Dir) Clear() error {
 // remove removes a file; that there is none is fine.
 func (d *Dir) remove(name string) error {
 	err := d.do("remove", name, func() error { return unix.Unlinkat(d.fd, name, 0) })
+	if errors.Is(err, unix.EROFS) { // the kernel says so before it looks whether there is one
+		var st unix.Stat_t
+		if unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) == unix.ENOENT {
+			return nil
+		}
+	}
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -221,7 +157,12 @@ func (d *Dir) Withdraw() error {
 	return d.remove(ErrorFile)
 }
 
-func (d *Dir) file(name string) string { return filepath.Join(d.Path, name) }
+func (d *Dir) file(name string) string {
+	if name == "" {
+		return d.Path
+	}
+	return d.Path + "/" + name
+}
 
 // do makes a system call again while a signal interrupts it, and names the file
 // in its error.
@@ -240,22 +181,4 @@ func again[T any](call func() (T, error)) (T, error) {
 			return v, err
 		}
 	}
-}
-
-// wait is the time that is left to get a lock.
-type wait struct {
-	until time.Time
-	pause time.Duration
-}
-
-func newWait() *wait { return &wait{time.Now().Add(LockWait), time.Millisecond} }
-
-// more sleeps for 1 to 10 ms, or says that the time is over.
-func (w *wait) more() bool {
-	if time.Now().After(w.until) {
-		return false
-	}
-	time.Sleep(w.pause)
-	w.pause = min(w.pause*2, 10*time.Millisecond)
-	return true
 }

@@ -50,7 +50,7 @@
 //
 // What the probe needs (format.go, process.go, reader.go, text.go, sys_raw.go)
 // also runs in the direct door of cmd/healthprobe, before the Go runtime has
-// started: it allocates nothing, panics nowhere and uses no package-level
+// started: but for the Append functions it allocates nothing, panics nowhere and uses no package-level
 // variable that needs an initializer. A test in cmd/healthprobe enforces it.
-// dir.go is ordinary Go for the writers.
+// dir.go and lock.go are ordinary Go for the writers.
 package state

@@ -78,8 +78,9 @@ func (r *Reader) Look(pid int32) (s Standing, exists bool, start []byte) {
 			return Alive, true, st.Start
 		}
 	}
-	exists = Kill0(pid) != syscall.ESRCH
-	if !exists && (e == syscall.ENOENT || e == syscall.ESRCH) {
+	answer := kill0(pid)
+	exists = answer == 0 || answer == syscall.EPERM
+	if answer == syscall.ESRCH && (e == syscall.ENOENT || e == syscall.ESRCH) {
 		return Gone, false, nil
 	}
 	return Unknown, exists, nil

@@ -13,20 +13,29 @@ import (
 // same functions in sys_unix.go.
 
 const (
-	oPath          = 0x200000 // O_PATH: syscall does not name it
 	atFdcwd        = -100
 	clockRealtime  = 0
 	sigPipe        = uint64(1) << (syscall.SIGPIPE - 1)
 	sigBlock       = 0
 	sigsetSize     = 8
 	readFlags      = syscall.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
-	directoryFlags = oPath | syscall.O_DIRECTORY | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
+	directoryFlags = placeFlag | syscall.O_DIRECTORY | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
 )
 
-// call makes a system call again while a signal interrupts it.
-func call(trap, a1, a2, a3, a4 uintptr) (uintptr, syscall.Errno) {
+// NoRuntime is set by the direct door. In an ordinary program the scheduler has
+// to know of a call that may take its time: on a slow file system it would wait
+// for this goroutine, and the whole program for the scheduler.
+var NoRuntime bool
+
+// call makes a system call again while a signal interrupts it. p stays a pointer
+// up to the call itself: it may point into the stack, and the stack can move.
+func call(trap, a1 uintptr, p unsafe.Pointer, a3, a4 uintptr) (r uintptr, e syscall.Errno) {
 	for {
-		r, _, e := syscall.RawSyscall6(trap, a1, a2, a3, a4, 0, 0)
+		if NoRuntime {
+			r, _, e = syscall.RawSyscall6(trap, a1, uintptr(p), a3, a4, 0, 0)
+		} else {
+			r, _, e = syscall.Syscall6(trap, a1, uintptr(p), a3, a4, 0, 0)
+		}
 		if e != syscall.EINTR {
 			return r, e
 		}
@@ -34,7 +43,7 @@ func call(trap, a1, a2, a3, a4 uintptr) (uintptr, syscall.Errno) {
 }
 
 func open(dir int, path *byte, flags uintptr) (fd int, e syscall.Errno) {
-	r, e := call(syscall.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(path)), flags, 0)
+	r, e := call(syscall.SYS_OPENAT, uintptr(dir), unsafe.Pointer(path), flags, 0)
 	return int(r), e
 }
 
@@ -46,43 +55,47 @@ func openAt(dir int, path *byte) (fd int, e syscall.Errno) { return open(dir, pa
 
 // readStart reads a file's beginning: pread(2) refuses a FIFO with ESPIPE.
 func readStart(fd int, buf []byte) ([]byte, syscall.Errno) {
-	r, e := call(syscall.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)), 0)
+	r, e := call(syscall.SYS_PREAD64, uintptr(fd), unsafe.Pointer(unsafe.SliceData(buf)), uintptr(len(buf)), 0)
 	if e != 0 || r > uintptr(len(buf)) {
 		return nil, e
 	}
 	return buf[:r], 0
 }
 
-func closeFD(fd int) { call(syscall.SYS_CLOSE, uintptr(fd), 0, 0, 0) }
+// closeFD does not try again: a close that was interrupted has closed.
+func closeFD(fd int) { syscall.RawSyscall6(syscall.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0) }
 
 // ModTime gives a file's modification time, in seconds and nanoseconds of the
 // wall clock.
 func ModTime(fd int) (sec, nsec int64, e syscall.Errno) {
 	var st syscall.Stat_t
-	_, e = call(syscall.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(&st)), 0, 0)
+	_, e = call(syscall.SYS_FSTAT, uintptr(fd), unsafe.Pointer(&st), 0, 0)
 	return st.Mtim.Sec, st.Mtim.Nsec, e
 }
 
 // Now gives the wall clock's time.
 func Now() (sec, nsec int64, e syscall.Errno) {
 	var ts syscall.Timespec
-	_, e = call(syscall.SYS_CLOCK_GETTIME, clockRealtime, uintptr(unsafe.Pointer(&ts)), 0, 0)
+	_, e = call(syscall.SYS_CLOCK_GETTIME, clockRealtime, unsafe.Pointer(&ts), 0, 0)
 	return ts.Sec, ts.Nsec, e
 }
 
-// Kill0 is kill(pid, 0): ESRCH says that there is no such process, EPERM that
+// kill0 is kill(pid, 0): ESRCH says that there is no such process, EPERM that
 // there is one.
-func Kill0(pid int32) syscall.Errno {
-	_, e := call(syscall.SYS_KILL, uintptr(pid), 0, 0, 0)
+func kill0(pid int32) syscall.Errno {
+	_, e := call(syscall.SYS_KILL, uintptr(pid), nil, 0, 0)
 	return e
 }
 
+// Utsname is room for a struct utsname: six texts of 65 bytes.
+type Utsname [6 * 65]byte
+
 // HostName gives the nodename of uname(2); it points into buf.
-func HostName(buf *[390]byte) string {
-	if _, e := call(syscall.SYS_UNAME, uintptr(unsafe.Pointer(buf)), 0, 0, 0); e != 0 {
+func HostName(buf *Utsname) string {
+	if _, _, e := syscall.RawSyscall6(syscall.SYS_UNAME, uintptr(unsafe.Pointer(buf)), 0, 0, 0, 0, 0); e != 0 {
 		return ""
 	}
-	const field = 65 // struct utsname: six texts of 65 bytes, nodename the second
+	const field = 65 // nodename is the second
 	name := buf[field : 2*field]
 	for i, c := range name {
 		if c == 0 {
@@ -96,9 +109,9 @@ func HostName(buf *[390]byte) string {
 // first: a verdict does not change because nobody reads it.
 func Write(fd int, text string) {
 	set := sigPipe
-	call(syscall.SYS_RT_SIGPROCMASK, sigBlock, uintptr(unsafe.Pointer(&set)), 0, sigsetSize)
+	call(syscall.SYS_RT_SIGPROCMASK, sigBlock, unsafe.Pointer(&set), 0, sigsetSize)
 	for len(text) > 0 {
-		n, e := call(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.StringData(text))), uintptr(len(text)), 0)
+		n, e := call(syscall.SYS_WRITE, uintptr(fd), unsafe.Pointer(unsafe.StringData(text)), uintptr(len(text)), 0)
 		if e != 0 || n == 0 || n > uintptr(len(text)) {
 			return
 		}

@@ -4,6 +4,7 @@ package state
 
 import (
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,7 +30,7 @@ func openFlags(dir int, path *byte, flags int) (fd int, e syscall.Errno) {
 // OpenDir opens a directory, not through a symbolic link. path is
 // NUL-terminated.
 func OpenDir(path *byte) (fd int, e syscall.Errno) {
-	return openFlags(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_DIRECTORY)
+	return openFlags(unix.AT_FDCWD, path, placeFlag|unix.O_DIRECTORY)
 }
 
 func openAt(dir int, path *byte) (fd int, e syscall.Errno) {
@@ -61,18 +62,19 @@ func ModTime(fd int) (sec, nsec int64, e syscall.Errno) {
 
 // Now gives the wall clock's time.
 func Now() (sec, nsec int64, e syscall.Errno) {
-	var ts unix.Timespec
-	e = errno(unix.ClockGettime(unix.CLOCK_REALTIME, &ts))
-	sec, nsec = ts.Unix()
-	return sec, nsec, e
+	t := time.Now()
+	return t.Unix(), int64(t.Nanosecond()), 0
 }
 
-// Kill0 is kill(pid, 0): ESRCH says that there is no such process, EPERM that
+// kill0 is kill(pid, 0): ESRCH says that there is no such process, EPERM that
 // there is one.
-func Kill0(pid int32) syscall.Errno { return errno(unix.Kill(int(pid), 0)) }
+func kill0(pid int32) syscall.Errno { return errno(unix.Kill(int(pid), 0)) }
+
+// Utsname is not needed here.
+type Utsname struct{}
 
 // HostName gives the nodename of uname(2).
-func HostName(*[390]byte) string {
+func HostName(*Utsname) string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
 		return ""

@@ -85,11 +85,11 @@ func (p *Probe) beating() bool {
 	return false
 }
 
-// rounded gives whole seconds for times of 10 s and more: upwards, so that an
-// age never reads like the limit that it is beyond.
+// rounded gives whole seconds for times of 10 s and more, and milliseconds for
+// others: upwards, so that an age never reads like the limit that it is beyond.
 func rounded(ns int64) int64 {
 	if ns < 10e9 {
-		return ns
+		return (ns + 1e6 - 1) / 1e6 * 1e6
 	}
 	return (ns + 1e9 - 1) / 1e9 * 1e9
 }

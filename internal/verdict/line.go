@@ -113,6 +113,15 @@ func (l *Line) Errno(e syscall.Errno) *Line {
 	return l.Text("errno ").Number(int64(e))
 }
 
+// End ends the line, for which there is always room, and gives it.
+func (l *Line) End() string {
+	if 0 <= l.n && l.n < len(l.b) {
+		l.b[l.n] = '\n'
+		l.n++
+	}
+	return l.String()
+}
+
 // String is what has been written, without copying it.
 func (l *Line) String() string {
 	if l.n < 0 || l.n > len(l.b) {

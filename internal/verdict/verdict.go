@@ -4,7 +4,8 @@
 // It allocates nothing, never blocks, never forks and never writes a file, and
 // on linux/amd64 and linux/arm64 it runs before the Go runtime has started as
 // well (see cmd/healthprobe). Whatever cannot be read or understood is
-// unhealthy.
+// unhealthy, apart from what the questions say is not asked (the error code
+// with Live), or decided otherwise (kill(2) where no identity was recorded).
 package verdict
 
 import (
@@ -34,6 +35,7 @@ type Probe struct {
 	openErr, timeErr, readErr syscall.Errno // of the error file
 	held                      []byte        // what it holds
 	reason                    []byte        // the text that belongs to Code
+	prefix                    int           // the length of "unhealthy: web: "
 
 	state.Reader
 	pidBuf      [state.PidLimit + 1]byte
@@ -75,8 +77,18 @@ func (p *Probe) Run() {
 	p.Close(dir)
 }
 
+// Message is Line without its beginning, "unhealthy: web: ".
+func (p *Probe) Message() string {
+	if line := p.Line(); uint(p.prefix) <= uint(len(line)) {
+		return line[p.prefix:]
+	}
+	return ""
+}
+
 func (p *Probe) unhealthy() *Line {
-	return p.line.Text("unhealthy: ").Clean(p.Unit, 255).Text(": ")
+	l := p.line.Text("unhealthy: ").Clean(p.Unit, 255).Text(": ")
+	p.prefix = l.n
+	return l
 }
 
 func (p *Probe) openDir() (dir int, ok bool) {
