@@ -131,7 +131,7 @@ func TestReadmeYAML(t *testing.T) {
 }
 
 // TestReadmeCommands: .ci/run gives the very commands of the README, and how a
-// release is linked is said in .ci/build only.
+// release is linked is said in ./build.sh only.
 func TestReadmeCommands(t *testing.T) {
 	ci := read(t, ".ci/run")
 	for line := range strings.Lines(strings.Join(blocks(t, "sh"), "")) {
@@ -140,12 +140,12 @@ func TestReadmeCommands(t *testing.T) {
 			t.Errorf(".ci/run does not run %q", command)
 		}
 	}
-	if !strings.Contains(read(t, ".ci/build"), "-E=main.direct") {
-		t.Error(".ci/build does not link the direct door")
+	if !strings.Contains(read(t, "./build.sh"), "-E=main.direct") {
+		t.Error("./build.sh does not link the direct door")
 	}
 	for _, path := range []string{"README.md", "Dockerfile.scratch", "examples/demo/main.go"} {
-		if s := read(t, path); !strings.Contains(s, ".ci/build") || strings.Contains(s, "-E=") {
-			t.Errorf("%s does not build with .ci/build, or says how to link itself", path)
+		if s := read(t, path); !strings.Contains(s, "./build.sh") || strings.Contains(s, "-E=") {
+			t.Errorf("%s does not build with ./build.sh, or says how to link itself", path)
 		}
 	}
 	for _, m := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(read(t, "README.md"), -1) {

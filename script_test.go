@@ -15,7 +15,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/healthprobe/healthprobe/internal/need"
+	"github.com/healthprobe/healthprobe/internal/testenv"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -74,18 +74,13 @@ func TestScript(t *testing.T) {
 func (target target) build(t *testing.T, dir string) (bin string) {
 	emulator := ""
 	if target.emulator != "" {
-		emulator = need.Program(t, target.emulator, "qemu-user-static")
-	} else if target.door == "direct" && runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
+		emulator = testenv.LookPath(t, target.emulator, "qemu-user-static")
+	} else if target.door == "direct" && !testenv.HasDirectEntry() {
 		t.Skipf("there is no direct door on %s", runtime.GOARCH)
 	}
 	bin = filepath.Join(dir, "bin")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o", bin+"/", "./cmd/healthprobe", "./cmd/healthctl")
-	if target.door == "direct" {
-		build = exec.Command(".ci/build", bin)
-	}
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+target.arch, "GOARM=7", "VERSION=")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
+	if err := testenv.Build(bin, testenv.Options{Arch: target.arch, Plain: target.door == "runtime"}); err != nil {
+		t.Fatal(err)
 	}
 	if emulator == "" {
 		return bin

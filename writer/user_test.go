@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/healthprobe/healthprobe/internal/need"
+	"github.com/healthprobe/healthprobe/internal/testenv"
 	"github.com/healthprobe/healthprobe/writer"
 )
 
@@ -17,7 +17,7 @@ import (
 // can reach, and gives its output.
 func asNobody(t *testing.T, runDir string) string {
 	t.Helper()
-	need.That(t, os.Geteuid() == 0, "only root can become another user")
+	testenv.Require(t, os.Geteuid() == 0, "only root can become another user")
 	must(t, os.Chmod(filepath.Dir(runDir), 0o755))
 	must(t, os.Chmod(runDir, 0o755))
 	self, err := os.ReadFile("/proc/self/exe")

@@ -102,7 +102,7 @@ func (d *demo) build() error {
 	if err != nil {
 		return fmt.Errorf("run this in the module: %w", err)
 	}
-	for _, args := range [][]string{{".ci/build", d.dir}, {"go", "build", "-o", filepath.Join(d.dir, "worker"), "./examples/worker"}} {
+	for _, args := range [][]string{{"./build.sh", d.dir}, {"go", "build", "-o", filepath.Join(d.dir, "worker"), "./examples/worker"}} {
 		cmd := exec.Command(args[0], args[1:]...)
 		cmd.Dir = strings.TrimSpace(string(module))
 		if out, err := cmd.CombinedOutput(); err != nil {

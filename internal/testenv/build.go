@@ -1,0 +1,80 @@
+package testenv
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// DirectArchs lists the architectures, by GOARCH, for which build.sh links
+// healthprobe with the direct entry.
+var DirectArchs = []string{"amd64", "arm64"}
+
+// HasDirectEntry reports whether the machine that runs the tests is one of them.
+func HasDirectEntry() bool {
+	return runtime.GOOS == "linux" && slices.Contains(DirectArchs, runtime.GOARCH)
+}
+
+// Options say what Build builds. The zero value is a release for this machine.
+type Options struct {
+	Arch    string // GOARCH; "" is this machine's
+	Plain   bool   // by go build, as a user would, and not by build.sh: healthprobe has the runtime entry
+	Version string // that the programs print; build.sh only
+	Overlay string // a file for go build -overlay, or ""
+}
+
+// Build builds healthprobe and healthctl into dir, which it makes.
+func Build(dir string, o Options) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("./build.sh", dir)
+	if o.Plain {
+		cmd = exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o", dir+"/", "./cmd/healthprobe", "./cmd/healthctl")
+	}
+	if o.Arch == "" {
+		o.Arch = runtime.GOARCH
+	}
+	env := []string{"CGO_ENABLED=0", "GOOS=" + runtime.GOOS, "GOARCH=" + o.Arch, "GOARM=7", "VERSION=" + o.Version}
+	if o.Overlay != "" {
+		env = append(env, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+o.Overlay))
+	}
+	return run(cmd, env...)
+}
+
+// BuildPackage builds another program of this module, such as one in a testdata
+// directory, statically into the file out. pkg is a path below the module's
+// root: ./examples/worker.
+func BuildPackage(out, pkg string, flags ...string) error {
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", out}, flags...)
+	return run(exec.Command("go", append(args, pkg)...), "CGO_ENABLED=0")
+}
+
+// run runs a command at the module's root. Its output matters only if it fails.
+func run(cmd *exec.Cmd, env ...string) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return nil
+}
+
+// Root returns the directory of the module's go.mod.
+var Root = sync.OnceValues(func() (dir string, err error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w", err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(out))), nil
+})

@@ -1,0 +1,165 @@
+//go:build linux
+
+package bench
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+
+	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/testenv"
+)
+
+// A candidate is a program that says whether a process is well.
+type candidate struct {
+	name string
+	argv []string
+
+	fork, vfork timing
+	observation
+}
+
+// A timing holds the medians of many runs.
+type timing struct {
+	µs     float64
+	ratio  float64 // the same as a multiple of the baseline
+	faults int
+}
+
+// BenchmarkProbe runs whole processes and prints a table; its own figure says
+// nothing. Times are medians, from before the process is made until it has been
+// waited for, the launcher's share included: see testdata/launch. So there are
+// two ratios to the baseline (testdata/baseline), with a launcher that forks and with
+// one that costs next to nothing. Light programs run in turn with light ones.
+//
+// Page faults are those of the program itself: what wait4 reports, less what it
+// reports for the baseline, which has one.
+func BenchmarkProbe(b *testing.B) {
+	testenv.Require(b, runtime.GOOS == "linux" && runtime.GOARCH == "amd64", "the baseline and the launcher are for linux/amd64")
+	dir := b.TempDir()
+	runDir, direct, plain := filepath.Join(dir, "run"), filepath.Join(dir, "direct"), filepath.Join(dir, "plain")
+	must(b, os.Mkdir(runDir, 0o755))
+	must(b, testenv.Build(direct, testenv.Options{}))
+	must(b, testenv.Build(plain, testenv.Options{Plain: true}))
+	env := []string{"PATH=/usr/bin:/bin", state.RunDirEnv + "=" + runDir, state.UnitEnv + "=web"}
+	for _, args := range [][]string{{"load", "-pid", fmt.Sprint(os.Getpid())}, {"set", "0"}} {
+		cmd := exec.Command(filepath.Join(direct, "healthctl"), args...)
+		cmd.Env, cmd.Stderr = env, os.Stderr
+		must(b, cmd.Run())
+	}
+	probe := filepath.Join(direct, "healthprobe")
+	baseline := []string{filepath.Join(dir, "baseline")}
+	must(b, testenv.BuildPackage(baseline[0], "./test/bench/testdata/baseline", "-ldflags=-w -E=main.baseline"))
+	launch := filepath.Join(dir, "launch")
+	must(b, testenv.BuildPackage(launch, "./test/bench/testdata/launch"))
+	light := []*candidate{
+		{name: "baseline", argv: baseline},
+		{name: "healthprobe, direct entry", argv: []string{probe}},
+		{name: "the same, -max-age 1h", argv: []string{probe, "-max-age", "1h"}},
+	}
+	if path := pidcheck(b); path != "" {
+		light = append(light, &candidate{name: "static C, pid alone", argv: []string{path, filepath.Join(runDir, "web", "pid")}})
+	}
+	heavy := []*candidate{
+		{name: "baseline", argv: baseline},
+		{name: "healthprobe, runtime entry", argv: []string{filepath.Join(plain, "healthprobe")}},
+		{name: "bash script", argv: []string{"/bin/bash", script(b)}},
+	}
+	race(b, launch, 500, env, light)
+	race(b, launch, 250, env, heavy)
+	all := append(light, heavy[1:]...)
+	for _, c := range all {
+		for range 20 { // the kernel places the stack at random
+			o := observe(b, env, c.argv...)
+			o.peakKB = max(o.peakKB, c.peakKB)
+			c.observation = o
+		}
+	}
+	printTable(all)
+	b.ReportMetric(0, "ns/op") // no such thing is measured
+	b.ReportMetric(all[1].fork.ratio, "direct/baseline")
+}
+
+func printTable(candidates []*candidate) {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
+	fmt.Fprintln(w, "|\t|\ttime, µs\t|\tx baseline\t|\tby vfork, µs\t|\tx baseline\t|\tpage faults\t|\tthreads\t|\tpeak memory, KB\t|\tsystem calls\t|")
+	fmt.Fprintln(w, "|\t---\t|\t---\t|\t---\t|\t---\t|\t---\t|\t---\t|\t---\t|\t---\t|\t---\t|")
+	for _, c := range candidates {
+		faults := c.vfork.faults - candidates[0].vfork.faults + 1
+		fmt.Fprintf(w, "|\t%s\t|\t%.0f\t|\t%.2f\t|\t%.0f\t|\t%.2f\t|\t%d\t|\t%d\t|\t%d\t|\t%d\t|\n",
+			c.name, c.fork.µs, c.fork.ratio, c.vfork.µs, c.vfork.ratio, faults, c.threads, c.peakKB, c.calls)
+	}
+	w.Flush()
+}
+
+// race runs programs in turn, the baseline first. Of each turn 4 runs count.
+func race(b *testing.B, launch string, turns int, env []string, candidates []*candidate) {
+	b.Helper()
+	for _, how := range []string{"fork", "vfork"} {
+		args := []string{how, fmt.Sprint(turns)}
+		for _, c := range candidates {
+			args = append(append(args, "--"), c.argv...)
+		}
+		cmd := exec.Command(launch, args...)
+		cmd.Env, cmd.Stderr = env, os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			b.Fatalf("%v: %v", cmd, err)
+		}
+		times, faults := make([][]int, len(candidates)), make([][]int, len(candidates))
+		for line := range strings.Lines(string(out)) {
+			var i, ns, n int
+			if _, err := fmt.Sscan(line, &i, &ns, &n); err != nil {
+				b.Fatal(err)
+			}
+			times[i], faults[i] = append(times[i], ns), append(faults[i], n)
+		}
+		for i, c := range candidates {
+			ns := float64(median(times[i]))
+			result := timing{ns / 1e3, ns / float64(median(times[0])), median(faults[i])}
+			if how == "fork" {
+				c.fork = result
+			} else {
+				c.vfork = result
+			}
+		}
+	}
+}
+
+func median(of []int) int {
+	slices.Sort(of)
+	return of[len(of)/2]
+}
+
+func must(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// script is the check that healthprobe replaces.
+func script(b *testing.B) string {
+	b.Helper()
+	path, err := filepath.Abs("../compat/testdata/check.bash")
+	must(b, err)
+	return path
+}
+
+// pidcheck builds the checker in C, if there is a compiler.
+func pidcheck(b *testing.B) string {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "pidcheck")
+	if out, err := exec.Command("gcc", "-O2", "-static", "-o", path, "testdata/pidcheck.c").CombinedOutput(); err != nil {
+		b.Logf("without the checker in C: %v %s", err, out)
+		return ""
+	}
+	return path
+}

@@ -1,0 +1,104 @@
+//go:build linux
+
+package bench
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
+	"golang.org/x/sys/unix"
+)
+
+// An observation is what a process does to the system while it runs.
+type observation struct {
+	calls   int // system calls of all its threads, execve included
+	threads int
+	peakKB  int // resident memory, VmHWM
+}
+
+// observe runs a program under ptrace(2), which counts each system call on its
+// way into the kernel, and stops the process at its end, when its memory is
+// still there to be looked at. Other ways report more than the process had:
+// wait4's ru_maxrss includes what was there before execve.
+func observe(t testing.TB, env []string, argv ...string) (o observation) {
+	t.Helper()
+	runtime.LockOSThread() // the tracer is a thread
+	defer runtime.UnlockOSThread()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	pid, err := syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{
+		Env:   env,
+		Files: []uintptr{null.Fd(), null.Fd(), null.Fd()},
+		Sys:   &syscall.SysProcAttr{Ptrace: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait := func(pid int) (tid int, status unix.WaitStatus) {
+		for {
+			tid, err := unix.Wait4(pid, &status, unix.WALL, nil)
+			if err != unix.EINTR {
+				testenv.Require(t, err == nil, "wait4: %v", err)
+				return tid, status
+			}
+		}
+	}
+	if _, status := wait(pid); !status.Stopped() { // at its execve
+		t.Fatalf("%v ended before it began: %#x", argv, status)
+	}
+	err = unix.PtraceSetOptions(pid, unix.PTRACE_O_TRACESYSGOOD|unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_TRACEEXIT|unix.PTRACE_O_EXITKILL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o = observation{calls: 1, threads: 1}
+	inside := map[int]bool{} // threads that are in a system call
+	resume := func(tid int, signal unix.Signal) {
+		// ESRCH: another thread has ended the process meanwhile.
+		if err := unix.PtraceSyscall(tid, int(signal)); err != nil && err != unix.ESRCH {
+			t.Fatal(err)
+		}
+	}
+	for resume(pid, 0); ; {
+		tid, status := wait(-1)
+		signal := unix.Signal(0)
+		switch {
+		case status.Exited() || status.Signaled():
+			if tid != pid {
+				continue
+			}
+			if status.ExitStatus() != 0 {
+				t.Fatalf("%v: ended with %#x", argv, status)
+			}
+			return o
+		case status.StopSignal() == unix.SIGTRAP|0x80:
+			if inside[tid] = !inside[tid]; inside[tid] {
+				o.calls++
+			}
+		case status.TrapCause() == unix.PTRACE_EVENT_CLONE:
+			o.threads++
+		case status.TrapCause() == unix.PTRACE_EVENT_EXIT:
+			o.peakKB = max(o.peakKB, peak(t, pid))
+		case status.StopSignal() != unix.SIGSTOP && status.StopSignal() != unix.SIGTRAP:
+			signal = status.StopSignal() // SIGSTOP is how a new thread begins
+		}
+		resume(tid, signal)
+	}
+}
+
+func peak(t testing.TB, pid int) (kb int) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(b), "VmHWM:")
+	fmt.Sscan(after, &kb)
+	return kb
+}

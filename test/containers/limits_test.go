@@ -1,0 +1,233 @@
+//go:build containers && linux
+
+package containers
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// An exec probe runs inside the limits of the container it asks about. These tests narrow them
+// around a healthy application and compare the two doors and the script that the probe replaces.
+
+const repeats = 20
+
+// checks are commands for a container that toolbox is mounted in.
+var checks = []struct {
+	name    string
+	command []string
+}{
+	{"direct door", []string{"/tools/healthprobe"}},
+	{"runtime door", []string{"/tools/runtime"}},
+	{"bash script", []string{"/tools/check.bash"}},
+}
+
+// toolbox holds the released programs, the runtime door and the script.
+func toolbox(t *testing.T) (dir string) {
+	t.Helper()
+	dir = build(t)
+	door := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o", filepath.Join(dir, "runtime"), "../../cmd/healthprobe")
+	door.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if _, stderr, code := try(door); code != 0 {
+		t.Fatal(stderr)
+	}
+	if err := os.CopyFS(dir, os.DirFS("../compat/testdata")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(dir, "check.bash"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// occupant starts an application that is a single process with a single thread.
+func occupant(t *testing.T, perl string) (id string) {
+	t.Helper()
+	id = start(t, slices.Concat(hardened, []string{"--volume=" + toolbox(t) + ":/tools:ro",
+		"--env=LIVENESS_UNIT_NAME=web", "--entrypoint=/tools/healthctl", debianImage, "exec",
+		"perl", "-e", perl + `; open(my $ready, ">", "/run/ready"); close($ready); sleep`})...)
+	return id
+}
+
+func awaitReady(t *testing.T, id string) (pid string) {
+	t.Helper()
+	pid = inspect(t, id, "{{.State.Pid}}")
+	await(t, "ready", func() string {
+		if _, err := os.Stat(filepath.Join("/proc", pid, "root/run/ready")); err != nil {
+			return err.Error()
+		}
+		return "ready"
+	})
+	return pid
+}
+
+// right runs one check and says whether it told healthy from unhealthy as it should. runc needs
+// threads of its own before the check starts, and on a busy machine it too fails for want of them.
+// That says nothing about the check, which is then run again; only runc is linked with cgo.
+func right(t *testing.T, id string, command []string, healthy bool) bool {
+	t.Helper()
+	for range 100 {
+		stdout, stderr, code := tryDocker(append([]string{"exec", id}, command...)...)
+		says := stdout + stderr
+		switch {
+		case code == 126 && strings.HasPrefix(says, "OCI runtime exec failed"), strings.HasPrefix(says, "runtime/cgo: "):
+			continue
+		case healthy:
+			return code == 0 && says == ""
+		default:
+			return code == 1 && strings.HasPrefix(says, "unhealthy: ") && strings.Contains(says, "error 3")
+		}
+	}
+	t.Fatalf("the engine does not start %q", command)
+	return false
+}
+
+func TestPidsLimit(t *testing.T) {
+	needImages(t)
+	id := occupant(t, "")
+	awaitReady(t, id)
+	current := cgroupFile(t, id, "pids", "pids.current")
+	table := newTable("free pids")
+	for free := range 6 {
+		table += fmt.Sprintf("\n| %d |", free)
+		for _, check := range checks {
+			good := 0
+			for _, code := range []string{"0", "3"} {
+				docker(t, "update", "--pids-limit=-1", id)
+				docker(t, "exec", id, "/tools/healthctl", "set", code, "no database")
+				await(t, "1", func() string { return number(t, current) })
+				docker(t, "update", fmt.Sprintf("--pids-limit=%d", 1+free), id)
+				for range repeats {
+					await(t, "1", func() string { return number(t, current) })
+					if right(t, id, check.command, code == "0") {
+						good++
+					}
+				}
+			}
+			table += fmt.Sprintf(" %d |", good)
+			if check.name == "direct door" && good != 2*repeats {
+				t.Errorf("with %d pids free the direct door was right %d times of %d", free, good, 2*repeats)
+			}
+		}
+	}
+	t.Logf("right verdicts of %d, half of them healthy\n\n%s", 2*repeats, table)
+}
+
+func number(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// TestMemoryLimit leaves a container just so much memory. When that is not enough for a check, the
+// kernel kills the largest process of the container, which is the application. docker exec needs some
+// of it too, before the check starts, so the check is also run without: started by a shell that
+// enters the container by itself.
+func TestMemoryLimit(t *testing.T) {
+	needImages(t)
+	id := occupant(t, `$x = "x" x (32 << 20)`)
+	dockerExec := func(_ string, command []string) { tryDocker(append([]string{"exec", id}, command...)...) }
+	for _, door := range []struct {
+		name  string
+		enter func(pid string, command []string)
+		rooms []int
+	}{
+		{"docker exec", dockerExec, []int{3072, 2048, 1024}},
+		{"alone", func(pid string, command []string) { enter(t, id, pid, command) }, []int{1024, 512, 256, 192}},
+	} {
+		kills := func(room int, command []string) (killed int) {
+			for range repeats {
+				docker(t, "start", id)
+				pid := awaitReady(t, id)
+				limitMemory(t, id, room)
+				door.enter(pid, command)
+				if !sleeping(pid) {
+					killed++
+					docker(t, "wait", id)
+				}
+			}
+			return killed
+		}
+		table := newTable("free memory")
+		for _, room := range door.rooms {
+			counts := map[string]int{}
+			table += fmt.Sprintf("\n| %d KiB |", room)
+			for _, check := range checks {
+				counts[check.name] = kills(room<<10, check.command)
+				table += fmt.Sprintf(" %d |", counts[check.name])
+			}
+			if counts["direct door"] > 0 && counts["bash script"] == 0 {
+				t.Errorf("%s with %d KiB free: the probe killed the application %d times, the script never", door.name, room, counts["direct door"])
+			}
+		}
+		t.Logf("%s: application killed, of %d checks\n\n%s", door.name, repeats, table)
+	}
+}
+
+// enter runs a command in the namespaces and the memory cgroup of a container, all of which its shell
+// has joined before it becomes the command.
+func enter(t *testing.T, id, pid string, command []string) {
+	t.Helper()
+	group, err := os.OpenFile(cgroupFile(t, id, "memory", "cgroup.procs"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer group.Close()
+	cmd := exec.Command("nsenter", append([]string{"--target=" + pid, "--mount", "--pid",
+		"sh", "-c", `echo 0 >&3 && exec "$@" 3>&-`, "sh"}, command...)...)
+	cmd.ExtraFiles = []*os.File{group}
+	cmd.Env = append(os.Environ(), "LIVENESS_UNIT_NAME=web")
+	try(cmd)
+}
+
+// newTable is the head of a table with a column for each check.
+func newTable(first string) string {
+	head := "| " + first + " |"
+	for _, check := range checks {
+		head += " " + check.name + " |"
+	}
+	return head + "\n|" + strings.Repeat("---|", len(checks)+1)
+}
+
+// sleeping says whether a process that does nothing else still sleeps. One that was killed wakes up,
+// and gives its memory back before it can sleep again.
+func sleeping(pid string) bool {
+	for {
+		stat, _ := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		const state, vsize = 0, 20
+		if len(fields) <= vsize || fields[vsize] == "0" {
+			return false
+		}
+		if fields[state] == "S" {
+			return true
+		}
+	}
+}
+
+// limitMemory sets the limit of a container's memory to what it uses and room more.
+func limitMemory(t *testing.T, id string, room int) {
+	t.Helper()
+	limit := cgroupFile(t, id, "memory", "memory.limit_in_bytes")
+	used := filepath.Join(filepath.Dir(limit), "memory.usage_in_bytes")
+	if err := os.WriteFile(limit, []byte("-1"), 0); err != nil {
+		t.Fatal(err)
+	}
+	current, err := strconv.Atoi(number(t, used))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(limit, []byte(strconv.Itoa(current+room)), 0); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,77 @@
+//go:build linux
+
+package entry
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
+)
+
+// builtVersion is the version that the tests' release builds are given.
+const builtVersion = "v0.0.0-tested"
+
+type built struct {
+	dir string
+	err error
+}
+
+// release is what build.sh makes for an architecture.
+var release = once(func(goarch string) built {
+	dir := filepath.Join(workDir, "release-"+goarch)
+	return built{dir, testenv.Build(dir, testenv.Options{Arch: goarch, Version: builtVersion})}
+})
+
+// plain is the ordinary Go program, which has the runtime entry.
+var plain = sync.OnceValue(func() built {
+	dir := filepath.Join(workDir, "plain")
+	return built{dir, testenv.Build(dir, testenv.Options{Plain: true})}
+})
+
+func (b built) program(t testing.TB, name string) string {
+	t.Helper()
+	if b.err != nil {
+		t.Fatal(b.err)
+	}
+	return filepath.Join(b.dir, name)
+}
+
+// directDoor is the released healthprobe for this machine.
+func directDoor(t testing.TB) string {
+	t.Helper()
+	testenv.Require(t, testenv.HasDirectEntry(), "there is no direct door for %s/%s", runtime.GOOS, runtime.GOARCH)
+	return release(runtime.GOARCH).program(t, "healthprobe")
+}
+
+// A door is a way to start healthprobe: a program and the arguments before its own.
+type door struct {
+	name string
+	argv []string
+}
+
+// doors are the direct door, the runtime door, and the direct door for arm64 by
+// emulation, if this machine can.
+func doors(t testing.TB) []door {
+	t.Helper()
+	all := []door{
+		{"direct", []string{directDoor(t)}},
+		{"runtime", []string{plain().program(t, "healthprobe")}},
+	}
+	if runtime.GOARCH == "arm64" {
+		return all
+	}
+	qemu, err := exec.LookPath("qemu-aarch64-static")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Logf("the direct door for arm64 is left out: %v", err)
+		return all
+	}
+	return append(all, door{"arm64", []string{qemu, release("arm64").program(t, "healthprobe")}})
+}

@@ -1,0 +1,137 @@
+//go:build linux
+
+package entry
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// A listing is what the compiler says with -S about all packages of this
+// module: every symbol that it makes, by name.
+type listing map[string]*symbol
+
+type symbol struct {
+	kind  string // STEXT is code, SRODATA read-only data, S*DATA and S*BSS variables
+	frame int    // code only: bytes of stack
+	uses  []use
+}
+
+// A use is a relocation: a place that refers to another symbol.
+type use struct {
+	source string // code only: file and line
+	kind   string // R_CALL, R_PCREL, R_ADDR ...
+	name   string
+}
+
+// The forms of the listing that matter, as cmd/internal/obj writes them:
+//
+//	main.split STEXT nosplit size=74 args=0x10 locals=0x8 funcid=0x0
+//		0x0000 00000 (/src/command.go:208)	TEXT	main.split(SB), ...
+//		rel 27+4 t=R_CALL main.enter+0
+var (
+	symbolForm = regexp.MustCompile(`^(.*?) (S[A-Z]*(?:TEXT|DATA|BSS)|SDWARF[A-Z]+)(?: .*)?$`)
+	frameForm  = regexp.MustCompile(` locals=0x([0-9a-f]+)`)
+	lineForm   = regexp.MustCompile(`^\t0x[0-9a-f]+ (\d+) \((.*)\)\t`)
+	useForm    = regexp.MustCompile(`^\trel (\d+)\+-?\d+ t=(\S+) (.*)\+-?[0-9a-f]+$`)
+)
+
+// list compiles healthprobe for an architecture and reads the listing. overlay
+// exchanges source files for others, or is "". The go command keeps listings in
+// its cache, so only what has changed is compiled.
+func list(t *testing.T, goarch, overlay string) listing {
+	t.Helper()
+	args := []string{"list", "-export", "-gcflags=" + modulePath + "/...=-S"}
+	if overlay != "" {
+		args = append(args, "-overlay="+overlay)
+	}
+	cmd := exec.Command("go", append(args, probePackage)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS=linux", "GOARCH="+goarch)
+	var errors strings.Builder
+	cmd.Stderr = &errors
+	if _, err := cmd.Output(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, errors.String())
+	}
+	l := readListing(t, errors.String())
+	for _, name := range []string{"main.enter", modulePath + "/internal/verdict.(*Probe).Run"} {
+		if l[name] == nil || len(l[name].uses) == 0 {
+			t.Fatalf("the listing for %s has no code for %s: has its form changed?", goarch, name)
+		}
+	}
+	return l
+}
+
+const (
+	modulePath   = "github.com/healthprobe/healthprobe"
+	probePackage = modulePath + "/cmd/healthprobe"
+	probeDir     = "../../cmd/healthprobe/"
+)
+
+func readListing(t *testing.T, text string) listing {
+	l := listing{}
+	var s *symbol
+	var code []instruction
+	lines := bufio.NewScanner(strings.NewReader(text))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		text := lines.Text()
+		switch {
+		case strings.HasPrefix(text, "\trel "):
+			m := useForm.FindStringSubmatch(text)
+			if m == nil || s == nil {
+				t.Fatalf("cannot read %q in the listing", text)
+			}
+			s.uses = append(s.uses, use{sourceOf(code, number(m[1], 10)), m[2], m[3]})
+		case strings.HasPrefix(text, "\t"):
+			if m := lineForm.FindStringSubmatch(text); m != nil {
+				code = append(code, instruction{number(m[1], 10), m[2]})
+			}
+		default:
+			s, code = nil, nil
+			m := symbolForm.FindStringSubmatch(text)
+			if m == nil { // the name of a package
+				continue
+			}
+			// A name comes twice if assembly calls the function: its ABI
+			// wrapper is called the same.
+			if s = l[m[1]]; s == nil {
+				s = &symbol{kind: m[2]}
+				l[m[1]] = s
+			}
+			if f := frameForm.FindStringSubmatch(text); f != nil {
+				s.frame = max(s.frame, number(f[1], 16))
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func number(digits string, base int) int {
+	n, _ := strconv.ParseInt(digits, base, 64) // a regexp let only digits pass
+	return int(n)
+}
+
+type instruction struct {
+	offset int
+	source string
+}
+
+// sourceOf gives the line that the instruction around an offset comes from.
+func sourceOf(code []instruction, offset int) string {
+	source := ""
+	for _, i := range code {
+		if i.offset <= offset {
+			source = filepath.Base(i.source)
+		}
+	}
+	return source
+}

@@ -1,0 +1,71 @@
+//go:build linux
+
+package entry
+
+import (
+	"fmt"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// becomeEnv makes this test binary put itself into unusual surroundings and
+// then become the program that its arguments name.
+const becomeEnv = "HEALTHPROBE_TEST_BECOME"
+
+// becomeProbe returns only if it fails.
+func becomeProbe(how string, argv []string) error {
+	if len(argv) == 0 {
+		return fmt.Errorf("%s=%s: no program", becomeEnv, how)
+	}
+	path, err := syscall.BytePtrFromString(argv[0])
+	if err != nil {
+		return err
+	}
+	arguments, err := syscall.SlicePtrFromStrings(argv)
+	if err != nil {
+		return err
+	}
+	environment := []*byte{nil}
+
+	switch how {
+	case "without arguments":
+		arguments = []*byte{nil}
+	case "without memory and threads":
+		// The filter belongs to the thread, and from here on this process must
+		// not ask for memory either: that is why all has been made ready.
+		runtime.LockOSThread()
+		if err := forbid(unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_MMAP); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("%s=%s: no such way", becomeEnv, how)
+	}
+	_, _, e := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
+		uintptr(unsafe.Pointer(&arguments[0])), uintptr(unsafe.Pointer(&environment[0])))
+	return e
+}
+
+// forbid makes the kernel kill this process at any of three system calls.
+func forbid(a, b, c uint32) error {
+	const number = 0 // of the system call, in struct seccomp_data
+	is := func(call uint32, skip uint8) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: skip, K: call}
+	}
+	program := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: number},
+		is(a, 3),
+		is(b, 2),
+		is(c, 1),
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_KILL_PROCESS},
+	}
+	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	// The kernel wants this of a process without privileges.
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&filter)), 0, 0)
+}

@@ -1,0 +1,17 @@
+//go:build !(linux && amd64)
+
+package faults
+
+import (
+	"flag"
+	"runtime"
+	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
+)
+
+var _ = flag.Bool("long", false, "no effect here")
+
+func TestFaults(t *testing.T) {
+	testenv.Require(t, false, "faults are injected with ptrace on linux/amd64, and this is %s/%s", runtime.GOOS, runtime.GOARCH)
+}
