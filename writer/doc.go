@@ -1,13 +1,12 @@
-// Package writer lets a Go application keep the state that healthprobe judges.
+// Package writer records a Go application's health, for healthprobe to read.
 //
-// # The life of an application
+// # Calls in order
 //
-// Load runs the checks of the environment and, if all pass, records the
-// process. Set(0), just before the main loop, says that there is no error: only
-// now is the unit healthy. Set with any other code, at any time, says what is
-// wrong; Set(0) again, that it is mended. Beat says that the loop still turns.
-// Reset, as the last act of the shutdown, makes the state what it was before
-// Load.
+// Load runs the checks of the environment and, if all pass, records the process.
+// Set(0), just before the main loop, reports no error: only now is the unit
+// healthy. Set with any other code, at any time, reports an error, and Set(0)
+// again that the application has recovered. Beat reports that the loop still
+// makes progress. Reset, last in the shutdown, removes the unit's files.
 //
 //	u, err := writer.Open()
 //	if err != nil { ... }
@@ -21,13 +20,14 @@
 //
 // A kubelet or a container engine runs healthprobe in the container: with -live
 // for the liveness probe (is the process there, and with -max-age, does its
-// loop turn?), without it for the readiness probe (is its code 0 as well?).
+// loop make progress?), without it for the readiness probe (is its code 0 as
+// well?).
 //
 // # What is promised
 //
 // No probe ever says healthy for a process that has not called Set(0) since its
 // own Load: not after a crash at any point, not on a full disk, not with state
-// that an earlier process with the same pid left behind. And while a process is
+// that a previous process with the same pid left behind. And while a process is
 // loaded and its last code was 0, no number of Set(0) and Beat calls makes a
 // probe say unhealthy.
 //

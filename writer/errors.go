@@ -9,17 +9,16 @@ import (
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
-// The reasons for which a call is refused; test for them with errors.Is. The
-// error itself says more: the unit, the file, what it held and what to do.
+// Why a call was refused; test for them with errors.Is. The text of the error
+// has more: the unit, the file, what it held and what to do.
 var (
 	// ErrNotLoaded: no process is recorded. Call Load first.
 	ErrNotLoaded = errors.New("not loaded")
-	// ErrNotSet: there is no state to beat for. Call Set first.
-	ErrNotSet = errors.New("not set since load")
-	// ErrGone: the process that is recorded, or is to be, has ended.
+	// ErrNotSet: there is nothing to beat for. Call Set first.
+	ErrNotSet = errors.New("not set yet")
+	// ErrGone: the process that is recorded, or is to be, has exited.
 	ErrGone = errors.New("the process is gone")
-	// ErrOwned: another live process owns the unit, or one of which cannot be
-	// told whether it lives.
+	// ErrOwned: another live process owns the unit, or one that may be alive.
 	ErrOwned = errors.New("another process owns the unit")
 	// ErrLocked: another process held the unit's lock for 2 seconds. Try again.
 	ErrLocked = errors.New("the unit is locked")
@@ -39,59 +38,59 @@ func (e *CheckError) Error() string {
 	return "load " + e.Unit + ": check " + e.Name + ": " + e.Err.Error()
 }
 
-// Unwrap gives what the check returned, for errors.Is and errors.As.
+// Unwrap returns what the check returned, for errors.Is and errors.As.
 func (e *CheckError) Unwrap() error { return e.Err }
 
-// refusal is an error whose text need not begin with that of its kind.
-type refusal struct {
-	kind   error
-	text   string
-	unsure bool // it could not be found out who owns the unit
+// unitError is an error whose text need not begin with that of its kind.
+type unitError struct {
+	kind      error
+	text      string
+	ambiguous bool // it is not known who owns the unit
 }
 
-func (r *refusal) Error() string { return r.text }
-func (r *refusal) Unwrap() error { return r.kind }
+func (e *unitError) Error() string { return e.text }
+func (e *unitError) Unwrap() error { return e.kind }
 
-func refuse(kind error, format string, args ...any) error {
-	return &refusal{kind: kind, text: fmt.Sprintf(format, args...)}
+func refuse(kind error, format string, args ...any) *unitError {
+	return &unitError{kind: kind, text: fmt.Sprintf(format, args...)}
 }
 
-// explain names the operation and the unit.
-func (u *Unit) explain(op string, err error) error {
+// wrap adds the operation and the unit.
+func (u *Unit) wrap(op string, err error) error {
 	var check *CheckError
-	if err == nil || errors.As(err, &check) { // a check's error is none of ours
+	if err == nil || errors.As(err, &check) { // it names both already
 		return err
 	}
-	return fmt.Errorf("%s %s: %w", op, u.name, u.advise(err))
+	return fmt.Errorf("%s %s: %w", op, u.name, u.addHint(err))
 }
 
-// advise adds what to do about an error of the system whose cause is known.
-func (u *Unit) advise(err error) error {
+// addHint adds what to do about an error of the system whose cause is known.
+func (u *Unit) addHint(err error) error {
 	var file *os.PathError
-	var refused *refusal
+	var refused *unitError
 	if errors.As(err, &refused) || !errors.As(err, &file) {
 		return err
 	}
-	advice := ""
+	hint := ""
 	runDir, e := os.Stat(u.runDir)
 	switch {
 	case errors.Is(e, os.ErrNotExist):
-		advice = fmt.Sprintf("the run directory %s does not exist, and load does not make it: make it, mount an emptyDir or a tmpfs there, or set %s to another", u.runDir, state.RunDirEnv)
+		hint = fmt.Sprintf("the run directory %s does not exist, and load does not make it: make it, mount an emptyDir or a tmpfs there, or set %s to another", u.runDir, state.RunDirEnv)
 	case e == nil && !runDir.IsDir():
-		advice = fmt.Sprintf("the run directory %s is no directory: set %s to one", u.runDir, state.RunDirEnv)
+		hint = fmt.Sprintf("the run directory %s is not a directory: set %s to one", u.runDir, state.RunDirEnv)
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EROFS):
 		verb := "write"
 		if file.Op == "read" || file.Op == "open" {
 			verb = "read"
 		}
-		advice = fmt.Sprintf("uid %d cannot %s there: prepare %s for this user, mount an emptyDir or a tmpfs at %s, or set %s to a directory that it can write to",
+		hint = fmt.Sprintf("uid %d cannot %s there: prepare %s for this user, mount an emptyDir or a tmpfs at %s, or set %s to a directory that it can write to",
 			os.Geteuid(), verb, u.Dir(), u.runDir, state.RunDirEnv)
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
-		advice = "the unit's place has to be a directory (a symbolic link is not followed): remove what is there"
+		hint = u.Dir() + " must be a directory (symbolic links are not followed): remove what is there"
 	case errors.Is(err, syscall.EISDIR):
-		advice = "it has to be a file: remove the directory"
+		hint = "it must be a file: remove the directory"
 	default:
 		return err
 	}
-	return refuse(err, "%v: %s", err, advice)
+	return refuse(err, "%v: %s", err, hint)
 }

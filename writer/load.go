@@ -8,11 +8,11 @@ import (
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
-// Check is something that has to be in order before the application starts.
+// Check is something that must be in order before the application starts.
 type Check struct {
-	Name string // for people: CheckError has it
-	// Health returns nil if all is well, ErrUnhealthy to say just "no", and any
-	// other error if it has more to say.
+	Name string // for CheckError
+	// Health returns nil to pass, ErrUnhealthy to say just "no", or any other
+	// error, which Load passes on.
 	Health func(context.Context) error
 }
 
@@ -22,11 +22,11 @@ type Check struct {
 //
 // Whatever an earlier process left is removed before the first check runs. The
 // first check that fails ends Load with a *CheckError, and nothing is recorded.
-// ErrOwned says that another live process has the unit: nothing was changed. A
+// ErrOwned means that another live process has the unit: nothing was changed. A
 // process that has loaded may load again, and starts over. No lock is held
 // while checks run.
 func (u *Unit) Load(ctx context.Context, checks ...Check) error {
-	return u.explain("load", u.load(ctx, checks))
+	return u.wrap("load", u.load(ctx, checks))
 }
 
 func (u *Unit) load(ctx context.Context, checks []Check) error {
@@ -37,7 +37,7 @@ func (u *Unit) load(ctx context.Context, checks []Check) error {
 	if err != nil {
 		return err
 	}
-	if err := u.begin(me, func(*state.Dir) error { return nil }); err != nil {
+	if err := u.claim(me, func(*directory) error { return nil }); err != nil {
 		return err
 	}
 	for _, check := range checks {
@@ -54,19 +54,21 @@ func (u *Unit) load(ctx context.Context, checks []Check) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	// Someone may have loaded, set and ended meanwhile: begin clears once more.
-	return u.begin(me, func(d *state.Dir) error {
+	// Someone may have loaded, set and exited meanwhile: claim clears once more.
+	return u.claim(me, func(d *directory) error {
 		if now, err := identify(u.pid); err != nil {
 			return err
 		} else if !same(now, me) {
 			return refuse(ErrGone, "pid %d is another process now than when load began", u.pid)
 		}
 		if len(me.Start) > 0 {
-			if err := d.Replace(state.IdentityFile, state.AppendIdentity(nil, me)); err != nil {
+			var buf [state.IdentityLimit]byte
+			if err := d.replace(state.IdentityFile, state.FormatIdentity(&buf, me)); err != nil {
 				return err
 			}
 		}
-		if err := d.Replace(state.PidFile, state.AppendNumber(nil, me.Pid)); err != nil {
+		var buf [state.PidLimit]byte
+		if err := d.replace(state.PidFile, state.FormatNumber(&buf, me.Pid)); err != nil {
 			return err
 		}
 		u.loaded = true
@@ -74,35 +76,34 @@ func (u *Unit) load(ctx context.Context, checks []Check) error {
 	})
 }
 
-// begin locks the unit and, if it is free for me, clears it and calls then.
-func (u *Unit) begin(me state.Identity, then func(*state.Dir) error) error {
+// claim locks the unit and, if it is free for me, clears it and calls then.
+func (u *Unit) claim(me state.Identity, then func(*directory) error) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	d, err := u.lock(true)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	r, err := read(d)
+	defer d.close()
+	o, err := readOwner(d)
 	if err != nil {
 		return err
 	}
-	if err := u.free(r, me); err != nil {
+	if err := u.checkFree(o, me); err != nil {
 		return err
 	}
-	if err := d.Clear(); err != nil {
+	if err := d.clear(); err != nil {
 		return err
 	}
 	return then(d)
 }
 
-// Reset makes the state what it was before Load: the unit's files are removed,
-// its directory and any file that this package does not know stay. Resetting
-// what is not loaded is fine; what another live process owns is ErrOwned. It
-// should be the last act of a shutdown, or the liveness probe may fire while
-// the application still drains.
+// Reset removes the unit's files, as before Load. Its directory stays, and any
+// file that this package does not know. Resetting a unit that is not loaded
+// succeeds. ErrOwned means that another live process owns it. Reset last in a
+// shutdown, or the liveness probe may fail while the application still drains.
 func (u *Unit) Reset() error {
-	return u.explain("reset", u.reset())
+	return u.wrap("reset", u.reset())
 }
 
 func (u *Unit) reset() error {
@@ -116,9 +117,9 @@ func (u *Unit) reset() error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer d.close()
 	if !u.anyOwner {
-		r, err := read(d)
+		o, err := readOwner(d)
 		if err != nil {
 			return err
 		}
@@ -126,11 +127,11 @@ func (u *Unit) reset() error {
 		if err != nil && !errors.Is(err, ErrGone) {
 			return err
 		}
-		if err := u.free(r, me); err != nil {
+		if err := u.checkFree(o, me); err != nil {
 			return err
 		}
 	}
-	if err := d.Clear(); err != nil {
+	if err := d.clear(); err != nil {
 		return err
 	}
 	u.loaded = false

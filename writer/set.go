@@ -8,22 +8,22 @@ import (
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
-// Set records the state of the application: 0 is healthy, any other code up to
+// Set records the application's error code: 0 is healthy, any other code up to
 // 2^31-1 is not. Call it with 0 just before the main loop, and again whenever
 // the state changes. It counts as a heartbeat too.
 //
-// It gives ErrNotLoaded before Load, ErrGone if the process that loaded has
-// ended, ErrOwned if another one has the unit now, ErrLocked. If a code other
-// than 0 cannot be recorded (a full disk, the lock, a code out of range), the
-// old state is withdrawn where that is possible, so that no "healthy" is left
-// standing; the error is returned all the same and says what stands now.
+// The error is ErrNotLoaded before Load, ErrGone if the process that loaded has
+// exited, ErrOwned if another one has the unit now, or ErrLocked. If a code other
+// than 0 cannot be recorded (a full disk, the lock, a code out of range), Set
+// clears the previous state where the directory permits it, so that no "healthy"
+// remains. It returns the error all the same, with what the file holds now.
 func (u *Unit) Set(code int) error { return u.SetReason(code, "") }
 
-// SetReason is Set with one line for people, which the probe shows behind the
-// code. Control characters are replaced; code and reason share 512 bytes, and
-// what goes beyond them is cut.
+// SetReason is Set with one line for people, which the probe shows after the
+// code. Control characters are replaced. Code and reason share 512 bytes; the
+// rest is cut.
 func (u *Unit) SetReason(code int, reason string) error {
-	return u.explain("set", u.set(code, reason))
+	return u.wrap("set", u.set(code, reason))
 }
 
 func (u *Unit) set(code int, reason string) error {
@@ -31,15 +31,15 @@ func (u *Unit) set(code int, reason string) error {
 	defer u.mu.Unlock()
 	d, err := u.lock(false)
 	if err != nil {
-		return u.unlocked(code, err)
+		return u.setUnlocked(code, err)
 	}
-	defer d.Close()
+	defer d.close()
 	err = u.check(d)
-	if unsure(err) && code != 0 {
-		err = u.check(d) // a failure to read may pass; an old "healthy" would stay
+	if ambiguous(err) && code != 0 {
+		err = u.check(d) // a failure to read may pass, and the previous "healthy" would stay
 	}
-	if unsure(err) && code != 0 {
-		return u.stands(d, err)
+	if ambiguous(err) && code != 0 {
+		return u.withState(d, err)
 	}
 	if err != nil {
 		return err
@@ -48,84 +48,89 @@ func (u *Unit) set(code int, reason string) error {
 		return u.failed(d, code, fmt.Errorf("code %d is out of range: want 0 to %d", code, state.MaxNumber))
 	}
 	if reason == "" {
-		d.Forget() // a reason is a courtesy: without it, or with an old one, the code stands
+		d.remove(state.ReasonFile) // best effort: the code is valid without its reason, or with an old one
 	} else {
-		d.Replace(state.ReasonFile, state.AppendReason(nil, int32(code), reason))
+		var buf [state.ReasonLimit]byte
+		d.replace(state.ReasonFile, state.FormatReason(&buf, int32(code), reason))
 	}
-	if err := d.Replace(state.ErrorFile, state.AppendNumber(nil, int32(code))); err != nil {
+	var buf [state.ErrorLimit]byte
+	if err := d.replace(state.ErrorFile, state.FormatNumber(&buf, int32(code))); err != nil {
 		return u.failed(d, code, err)
 	}
 	return nil
 }
 
-// unsure reports whether check could not find out who owns the unit.
-func unsure(err error) bool {
-	refused := (*refusal)(nil)
-	return err != nil && (!errors.As(err, &refused) || refused.unsure)
+// ambiguous reports whether check could not find out who owns the unit.
+func ambiguous(err error) bool {
+	refused := (*unitError)(nil)
+	return err != nil && (!errors.As(err, &refused) || refused.ambiguous)
 }
 
-// check refuses unless the recorded process is the one the unit speaks for.
-func (u *Unit) check(d *state.Dir) error {
-	r, err := read(d)
+// check returns an error unless the recorded process is the one that the unit
+// speaks for.
+func (u *Unit) check(d *directory) error {
+	o, err := readOwner(d)
 	if err != nil {
 		return err
 	}
-	return u.mine(r)
+	return u.checkOwner(o)
 }
 
-// unlocked is set without the lock: all it may do is withdraw.
-func (u *Unit) unlocked(code int, cause error) error {
+// setUnlocked is set without the lock: it may only clear the previous state.
+func (u *Unit) setUnlocked(code int, cause error) error {
 	if isAbsent(cause) {
 		return refuse(ErrNotLoaded, "not loaded: no directory %s: load first", u.Dir())
 	}
-	d, err := state.Open(u.Dir())
+	d, err := openDirectory(u.Dir())
 	if err != nil && code == 0 {
 		return cause
 	}
 	if err != nil {
-		return refuse(u.advise(cause), "%v; what %s/error holds cannot be read now", u.advise(cause), u.Dir())
+		return refuse(u.addHint(cause), "%v; %s/error cannot be read now", u.addHint(cause), u.Dir())
 	}
-	defer d.Close()
+	defer d.close()
 	if u.check(d) != nil {
-		return u.stands(d, cause)
+		return u.withState(d, cause)
 	}
 	return u.failed(d, code, cause)
 }
 
-// failed withdraws the old state if the new one was to be unhealthy, and says
-// what stands.
-func (u *Unit) failed(d *state.Dir, code int, cause error) error {
+// failed clears the previous state if the new one was to be unhealthy, and
+// returns cause with what the error file holds now.
+func (u *Unit) failed(d *directory, code int, cause error) error {
 	if code != 0 {
-		if err := d.Withdraw(); err != nil {
-			cause = fmt.Errorf("%w; the old state could not be withdrawn: %w", cause, err)
+		if err := d.invalidate(); err != nil {
+			cause = fmt.Errorf("%w; the previous state could not be cleared: %w", cause, err)
 		}
 	}
-	return u.stands(d, cause)
+	return u.withState(d, cause)
 }
 
-// stands adds what the error file holds.
-func (u *Unit) stands(d *state.Dir, cause error) error {
-	cause = u.advise(cause)
+// withState adds what the error file holds now.
+func (u *Unit) withState(d *directory, cause error) error {
+	cause = u.addHint(cause)
 	held, err := content(d, state.ErrorFile, state.ErrorLimit)
-	stands := fmt.Sprintf("holds %q now", held)
+	now := fmt.Sprintf("holds %q now", held)
 	switch {
 	case err != nil:
-		stands = "cannot be read now"
+		now = "cannot be read now"
 	case held == nil:
-		stands = "does not exist now: unhealthy"
+		now = "does not exist now: unhealthy"
 	case len(held) == 0:
-		stands = "is empty now: unhealthy"
+		now = "is empty now: unhealthy"
+	case string(held) == "0":
+		now = `still holds "0": the probe keeps saying healthy`
 	}
-	return refuse(cause, "%v; %s/error %s", cause, u.Dir(), stands)
+	return refuse(cause, "%v; %s/error %s", cause, u.Dir(), now)
 }
 
-// Beat says that the application is still at work: the probe's -max-age counts
-// from the last Set or Beat. Call it from the loop that does the work; a beat
-// from the side proves nothing. It writes no data, so it works on a full disk,
-// and it does not change the code. It gives ErrNotSet before the first Set
-// since Load, and otherwise the errors of Set.
+// Beat is a heartbeat: the probe's -max-age counts from the last Set or Beat.
+// Call it from the loop that does the work. A heartbeat from a separate
+// goroutine proves only that this goroutine runs. Beat writes no data, so it
+// works on a full disk, and it does not change the code. The error is ErrNotSet
+// before the first Set after Load, and otherwise those of Set.
 func (u *Unit) Beat() error {
-	return u.explain("beat", u.beat())
+	return u.wrap("beat", u.beat())
 }
 
 func (u *Unit) beat() error {
@@ -138,12 +143,12 @@ func (u *Unit) beat() error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer d.close()
 	if err := u.check(d); err != nil {
 		return err
 	}
-	if err := d.Touch(); isAbsent(err) {
-		return refuse(ErrNotSet, "not set since load: no error in %s: set first", u.Dir())
+	if err := d.touch(); isAbsent(err) {
+		return refuse(ErrNotSet, "not set yet: no error in %s: set first", u.Dir())
 	} else if err != nil {
 		return err
 	}

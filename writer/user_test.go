@@ -14,7 +14,7 @@ import (
 )
 
 // asNobody runs this test again as another user, in a run directory that others
-// can reach, and gives its output.
+// can reach, and returns its output.
 func asNobody(t *testing.T, runDir string) string {
 	t.Helper()
 	testenv.Require(t, os.Geteuid() == 0, "only root can become another user")

@@ -10,8 +10,8 @@ import (
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
-// Unit is a process's place in the run directory, and its view of it. Open makes
-// one. It is safe for concurrent use.
+// Unit is an application process and its directory below the run directory. Open
+// returns one. It is safe for concurrent use.
 type Unit struct {
 	runDir, name string
 	pid          int  // the process it speaks for
@@ -22,7 +22,7 @@ type Unit struct {
 	loaded bool
 }
 
-// Option changes what Open opens.
+// Option changes which unit Open returns.
 type Option func(*Unit) error
 
 // WithName names the unit: 1 to 255 bytes, no slash, no NUL, not "." or "..".
@@ -34,13 +34,13 @@ func WithName(name string) Option {
 	}
 }
 
-// WithRunDir names the directory that holds the units' directories. It has to
+// WithRunDir names the directory that holds the units' directories. It must
 // exist. The default is $LIVENESS_RUNDIR, else /run.
 func WithRunDir(dir string) Option {
 	return func(u *Unit) error {
 		u.runDir = dir
 		if dir == "" {
-			return errors.New("the run directory's name is empty")
+			return errors.New("the run directory must not be empty")
 		}
 		return nil
 	}
@@ -68,7 +68,8 @@ func WithAnyOwner() Option {
 	}
 }
 
-// Open finds out which unit is meant. It touches no file.
+// Open returns the unit that the options and the environment name. It touches no
+// file.
 func Open(options ...Option) (*Unit, error) {
 	u := &Unit{runDir: os.Getenv(state.RunDirEnv), name: os.Getenv(state.UnitEnv), pid: os.Getpid()}
 	if u.runDir == "" {
@@ -83,28 +84,28 @@ func Open(options ...Option) (*Unit, error) {
 		}
 	}
 	if problem := state.UnitProblem(u.name); problem != "" {
-		return nil, fmt.Errorf("open: unit name %q %s", u.name, problem)
+		return nil, fmt.Errorf("open: the unit name %q %s", u.name, problem)
 	}
 	if u.given && u.anyOwner {
-		return nil, errors.New("open: WithPid and WithAnyOwner exclude each other")
+		return nil, errors.New("open: WithPid and WithAnyOwner cannot be combined")
 	}
 	return u, nil
 }
 
-// Name is the unit's name.
+// Name returns the unit's name.
 func (u *Unit) Name() string { return u.name }
 
-// RunDir is the directory that holds the unit's directory.
+// RunDir returns the directory that holds the unit's directory.
 func (u *Unit) RunDir() string { return u.runDir }
 
-// Dir is the unit's directory.
-func (u *Unit) Dir() string { return u.runDir + "/" + u.name } // as the probe puts it together
+// Dir returns the unit's directory.
+func (u *Unit) Dir() string { return u.runDir + "/" + u.name } // not cleaned: the probe opens the same path
 
-// lock takes the unit's lock, and makes the directory if told to.
-func (u *Unit) lock(create bool) (*state.Dir, error) {
-	d, err := state.Lock(u.Dir(), create)
+// lock takes the unit's lock, and with create makes the directory.
+func (u *Unit) lock(create bool) (*directory, error) {
+	d, err := lockDirectory(u.Dir(), create)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, refuse(ErrLocked, "%s has been locked by another process for %v: try again, and look for one that is stopped (lslocks)", u.Dir(), state.LockWait)
+		return nil, refuse(ErrLocked, "another process has held the lock of %s for %v: try again, and look for a stopped process (lslocks names it)", u.Dir(), lockWait)
 	}
 	return d, err
 }

@@ -26,11 +26,13 @@ func open(t testing.TB, runDir string, options ...writer.Option) *writer.Unit {
 	return u
 }
 
-// probe is healthprobe: "" is healthy.
+// probe returns healthprobe's message: "" is healthy.
 func probe(u *writer.Unit) string {
 	p := verdict.Probe{RunDir: u.RunDir(), Unit: u.Name()}
 	p.Run()
-	return strings.TrimPrefix(strings.Clone(p.Line()), "unhealthy: web: ")
+	var l verdict.Line
+	p.AppendMessage(&l)
+	return strings.Clone(l.String())
 }
 
 func want(t *testing.T, u *writer.Unit, line string) {
@@ -47,7 +49,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func TestLife(t *testing.T) {
+func TestLifecycle(t *testing.T) {
 	u := open(t, t.TempDir())
 	want(t, u, "not loaded: no directory "+u.Dir())
 	must(t, u.Reset())
@@ -57,7 +59,7 @@ func TestLife(t *testing.T) {
 		}
 	}
 	must(t, u.Load(context.Background()))
-	want(t, u, "not set since load")
+	want(t, u, "not ready: loaded, but not set to 0 yet")
 	if err := u.Beat(); !errors.Is(err, writer.ErrNotSet) {
 		t.Errorf("beat before set: %v", err)
 	}
@@ -72,7 +74,7 @@ func TestLife(t *testing.T) {
 	must(t, u.Set(0))
 	want(t, u, "")
 	must(t, u.Load(context.Background())) // over again
-	want(t, u, "not set since load")
+	want(t, u, "not ready: loaded, but not set to 0 yet")
 	must(t, u.Reset())
 	want(t, u, "not loaded: no pid in "+u.Dir())
 	if left, _ := os.ReadDir(u.Dir()); len(left) != 0 {
@@ -160,10 +162,10 @@ func TestOwners(t *testing.T) {
 	want(t, ours, "error 4")
 	end()
 	if err := tool.Set(0); !errors.Is(err, writer.ErrGone) {
-		t.Errorf("set for a process that has ended: %v", err)
+		t.Errorf("set for a process that has exited: %v", err)
 	}
 	if err := theirs.Load(context.Background()); !errors.Is(err, writer.ErrGone) {
-		t.Errorf("load of a process that has ended: %v", err)
+		t.Errorf("load of a process that has exited: %v", err)
 	}
 	must(t, ours.Load(context.Background()))
 	if err := theirs.Set(0); !errors.Is(err, writer.ErrOwned) {
@@ -176,8 +178,8 @@ func TestOwners(t *testing.T) {
 	want(t, ours, "")
 }
 
-// TestWithdraw: a code that cannot be recorded leaves no old "healthy" behind.
-func TestWithdraw(t *testing.T) {
+// TestClearsPreviousState: a code that cannot be recorded leaves no old "healthy" behind.
+func TestClearsPreviousState(t *testing.T) {
 	u := open(t, t.TempDir())
 	must(t, u.Load(context.Background()))
 	for _, code := range []int{-1, math.MinInt32} {

@@ -2,19 +2,30 @@ package main
 
 import "github.com/healthprobe/healthprobe/writer"
 
-const beatUsage = `Usage: healthctl beat
-
-Says that the application is still at work: healthprobe -max-age counts from the
-last set or beat. It writes no data, so it works on a full disk, and it does not
-change the code. Call it from the loop that does the work.
-
-  -rundir DIR, -unit NAME: see healthctl -h
-
-Exit status: 0 done, 1 failed or refused, 2 wrong usage.
-
-Example:
+var beatCommand = command{
+	name:    "beat",
+	summary: "report that the application makes progress",
+	about: `Reports that the application makes progress: healthprobe -max-age counts from
+the last set or beat. It writes no data, so it works on a full disk, and it does
+not change the code. Call it from the loop that does the work.
+`,
+	exits: "0 done, 1 failed or refused, 2 wrong usage.",
+	example: `Example:
   $ while work; do healthctl beat; done
-  healthctl: beat web: not set since load: no error in /run/web: set first
-`
+  healthctl: beat web: not set yet: no error in /run/web: set first
+`,
+	run: func(i *invocation) error { return i.simple((*writer.Unit).Beat) },
+}
 
-func beat(args []string) int { return simple("beat", beatUsage, args, (*writer.Unit).Beat) }
+// simple runs a command without arguments or flags of its own.
+func (i *invocation) simple(call func(*writer.Unit) error) error {
+	i.unitFlags()
+	if err := i.parseNoArgs(); err != nil {
+		return err
+	}
+	u, err := i.open(writer.WithAnyOwner())
+	if err != nil {
+		return err
+	}
+	return call(u)
+}

@@ -11,57 +11,65 @@ import (
 	"github.com/healthprobe/healthprobe/writer"
 )
 
-const execUsage = `Usage: healthctl exec [-set CODE] [-timeout D] [-check PATH]... COMMAND [ARG]...
-
-For an application that knows nothing of this: records itself, sets CODE, then
+var execCommand = command{
+	name:    "exec",
+	args:    "[-set CODE] [-timeout D] [-check PATH]... COMMAND [ARG]...",
+	summary: "load, set 0, then become the application",
+	about: `For an application that you cannot change: records itself, sets CODE, then
 becomes COMMAND by execve(2), which keeps the pid and the start time.
-
-  -set CODE     the first state (default 0, healthy)
-  -check PATH, -timeout D: see healthctl load -h
-  -rundir DIR, -unit NAME: see healthctl -h
-
-Exit status: that of COMMAND; 1 a check failed or load was refused, 2 wrong
-usage, 126 COMMAND cannot be executed, 127 it was not found.
-
-Example, in a Dockerfile (name the unit in the environment, where the probe
+`,
+	exits: `that of COMMAND. 1 a check failed or load was refused, 2 wrong
+usage, 126 COMMAND cannot be executed, 127 it was not found.`,
+	example: `Example, in a Dockerfile (name the unit in the environment, where the probe
 sees it too):
   ENV LIVENESS_UNIT_NAME=web
   ENTRYPOINT ["/healthctl", "exec", "/server"]
-`
+`,
+	run: execute,
+}
 
-func execute(args []string) int {
-	f := newFlags("exec")
-	var c checks
-	c.flags(f)
+func execute(i *invocation) error {
 	code := 0
-	f.Func("set", "", func(s string) error {
+	i.value("set", "CODE", "the first state (default 0, healthy)", func(s string) error {
 		var ok bool
 		if code, ok = parseCode(s); !ok || code < 0 || code > state.MaxNumber {
 			return errors.New("want a number from 0 to 2147483647")
 		}
 		return nil
 	})
-	if status, ok := f.parse(execUsage, args); !ok {
-		return status
+	c := checkFlags(i)
+	i.unitFlags()
+	if err := i.parse(); err != nil {
+		return err
 	}
-	if f.NArg() == 0 || f.Arg(0) == "" {
-		return f.misuse("no COMMAND")
+	if len(i.args()) == 0 || i.args()[0] == "" {
+		return i.wrong("no COMMAND")
 	}
-	u, status := f.open()
-	if u == nil {
-		return status
+	u, err := i.open()
+	if err != nil {
+		return err
 	}
 	if err := c.load(u, c.list(nil)); err != nil {
-		return fail(err)
+		return err
 	}
-	path, err := exec.LookPath(f.Arg(0))
+	err = become(u, code, i.args())
+	if e := u.Reset(); e != nil { // COMMAND will not run
+		err = fmt.Errorf("%w; %w", err, e)
+	}
+	return err
+}
+
+// become records code and then is the command, by execve(2). It returns only if
+// that fails.
+func become(u *writer.Unit, code int, argv []string) error {
+	path, err := exec.LookPath(argv[0])
 	if err == nil {
 		if err := u.Set(code); err != nil {
-			return giveUp(u, err, failed)
+			return err
 		}
-		err = syscall.Exec(path, f.Args(), os.Environ())
+		err = syscall.Exec(path, argv, os.Environ())
 	}
-	status = 126
+	status := 126
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
 		status = 127
 	}
@@ -69,14 +77,5 @@ func execute(args []string) int {
 	if errors.As(err, &lookup) {
 		err = lookup.Err
 	}
-	return giveUp(u, fmt.Errorf("exec %s: %s: %w", u.Name(), f.Arg(0), err), status)
-}
-
-// giveUp undoes the load of a command that will not run.
-func giveUp(u *writer.Unit, err error, status int) int {
-	fail(err)
-	if err := u.Reset(); err != nil {
-		fail(err)
-	}
-	return status
+	return &statusError{fmt.Errorf("exec %s: %s: %w", u.Name(), argv[0], err), status}
 }

@@ -10,31 +10,33 @@ import (
 	"path/filepath"
 )
 
-const installUsage = `Usage: healthctl install DIR
-
-Copies healthprobe and healthctl, found beside the running one, into DIR (which
-is made if need be), and starts the copy once to see that it can be: a volume
-mounted noexec would leave the kubelet with a probe that never runs, and never
-fails. For an initContainer that brings the probe into an image it does not own.
-
-Exit status: 0 done, 1 failed, 2 wrong usage.
-
-Example, in a pod's initContainers:
+var installCommand = command{
+	name:    "install",
+	args:    "DIR",
+	summary: "copy healthprobe and healthctl into a directory",
+	about: `Copies healthprobe and healthctl, found beside the running one, into DIR, which
+it makes if needed. It then starts the copies once, because a volume mounted
+noexec leaves the kubelet with a probe that never runs, and so never fails. For
+an initContainer that adds the probe to an image that you cannot change.
+`,
+	exits: "0 done, 1 failed, 2 wrong usage.",
+	example: `Example, in a pod's initContainers:
   command: ["/healthctl", "install", "/probe"]
-`
+`,
+	run: install,
+}
 
-func install(args []string) int {
-	f := &flags{FlagSet: newFlagSet("install")}
-	if status, ok := f.parse(installUsage, args); !ok {
-		return status
+func install(i *invocation) error {
+	if err := i.parse(); err != nil {
+		return err
 	}
-	if f.NArg() != 1 || f.Arg(0) == "" {
-		return f.misuse("want one directory")
+	if len(i.args()) != 1 || i.args()[0] == "" {
+		return i.wrong("want one directory")
 	}
-	if err := installInto(f.Arg(0)); err != nil {
-		return fail(fmt.Errorf("install: %w", err))
+	if err := installInto(i.args()[0]); err != nil {
+		return fmt.Errorf("install: %w", err)
 	}
-	return done
+	return nil
 }
 
 func installInto(dir string) error {
@@ -58,7 +60,7 @@ func installInto(dir string) error {
 		if err := copyProgram(from, to); err != nil {
 			return err
 		}
-		program, err := filepath.Abs(to) // without a slash it would be looked for in PATH
+		program, err := filepath.Abs(to) // without a slash exec would search PATH
 		if err != nil {
 			return err
 		}

@@ -12,90 +12,84 @@ import (
 	"github.com/healthprobe/healthprobe/writer"
 )
 
-const loadUsage = `Usage: healthctl load [-pid PID] [-timeout D] [-check PATH]... [--] [ARG]...
-
-Runs the checks in the order given and, if all pass, records the application:
-until the first set it is alive, but not healthy. What an earlier process left
-is removed first; a unit that another live process owns is refused.
-
-  -pid PID      the application's pid; write -pid $$ in a shell that will exec
-                the application (default: the parent process)
-  -check PATH   an executable, run without a shell with every ARG, and with
-                LIVENESS_RUNDIR and LIVENESS_UNIT_NAME set: exit status 0
-                passes, 1 says "not healthy", anything else is passed on
-  -timeout D    how long all checks together may take, such as 10s (default: no
-                limit); the one that runs is killed then, what it started is not
-  -rundir DIR, -unit NAME: see healthctl -h
-
-Exit status: 0 loaded, 1 a check failed or load was refused, 2 wrong usage.
-
-Example:
+var loadCommand = command{
+	name:    "load",
+	args:    "[-pid PID] [-timeout D] [-check PATH]... [--] [ARG]...",
+	summary: "run checks and, if all pass, record the application's pid",
+	about: `Runs the checks in the order given and, if all pass, records the application:
+until the first set it is alive, but not ready. The files of a previous process
+are removed first. A unit that another live process owns is an error. Each check
+gets every ARG, and LIVENESS_RUNDIR and LIVENESS_UNIT_NAME in its environment.
+`,
+	exits: "0 loaded, 1 a check failed or load was refused, 2 wrong usage.",
+	example: `Example:
   $ healthctl load -pid $$ -check /checks/database
   healthctl: load web: check /checks/database: exit status 3
-`
+`,
+	run: load,
+}
 
-func load(args []string) int {
-	f := newFlags("load")
-	var c checks
-	c.flags(f)
-	pid := f.pid()
-	if status, ok := f.parse(loadUsage, args); !ok {
-		return status
+func load(i *invocation) error {
+	pid := i.pidFlag("the application's pid; write -pid $$ in a shell that will exec\nthe application (default: the parent process)")
+	c := checkFlags(i)
+	i.unitFlags()
+	if err := i.parse(); err != nil {
+		return err
 	}
-	if f.NArg() > 0 && len(c.paths) == 0 {
-		return f.misuse(fmt.Sprintf("unexpected argument %q: arguments are for checks, and there is no -check", f.Arg(0)))
+	if len(i.args()) > 0 && len(c.paths) == 0 {
+		return i.wrong("unexpected argument %q: arguments are for checks, and there is no -check", i.args()[0])
 	}
-	if status, ok := f.strays(args, 0); !ok {
-		return status
+	if !i.separated() {
+		if err := i.checkStrayFlags(i.args()); err != nil {
+			return err
+		}
 	}
-	list := c.list(f.Args())
+	list := c.list(i.args())
 	if !pid.given {
-		// The parent is read before the first check. Should it end meanwhile, this
-		// process gets another; that its pid means another process by then is
-		// what Load itself finds out.
+		// Read the parent before the first check: if it ends meanwhile we are
+		// reparented. Load itself detects a reused pid.
 		parent := os.Getppid()
 		if parent == 0 {
-			return fail(errors.New("load: the parent process is in another pid namespace: say which process to record with -pid"))
+			return errors.New("load: the parent process is in another pid namespace: name the process to record with -pid")
 		}
 		pid.value = parent
 		list = append(list, writer.Check{Name: "parent", Health: func(context.Context) error {
 			if now := os.Getppid(); now != parent {
-				return fmt.Errorf("pid %d has ended, and pid %d is the parent now: say which process to record with -pid", parent, now)
+				return fmt.Errorf("pid %d has exited, and pid %d is the parent now: name the process to record with -pid", parent, now)
 			}
 			return nil
 		}})
 	}
-	u, status := f.open(writer.WithPid(pid.value))
-	if u == nil {
-		return status
+	u, err := i.open(writer.WithPid(pid.value))
+	if err != nil {
+		return err
 	}
-	if err := c.load(u, list); err != nil {
-		return fail(err)
-	}
-	return done
+	return c.load(u, list)
 }
 
-// checks are executables that have to pass; load and exec take them.
+// checks are executables that must pass; load and exec take them.
 type checks struct {
 	paths   []string
 	timeout time.Duration
 	unit    *writer.Unit // set before they run
 }
 
-func (c *checks) flags(f *flags) {
-	f.Func("timeout", "", func(s string) (err error) {
-		if c.timeout, err = time.ParseDuration(s); err != nil || c.timeout <= 0 {
-			return errors.New("want a duration above 0, such as 10s")
-		}
-		return nil
-	})
-	f.Func("check", "", func(path string) error {
+func checkFlags(i *invocation) *checks {
+	c := new(checks)
+	i.value("check", "PATH", "an executable, run without a shell: exit status 0 passes, 1\nmeans \"not healthy\", anything else is passed on", func(path string) error {
 		if path == "" {
 			return errors.New("a check needs a path")
 		}
 		c.paths = append(c.paths, path)
 		return nil
 	})
+	i.value("timeout", "D", "how long all checks together may take, such as 10s (default:\nno limit); the running check is killed then, but not the\nprocesses that it started", func(s string) (err error) {
+		if c.timeout, err = time.ParseDuration(s); err != nil || c.timeout <= 0 {
+			return errors.New("want a duration above 0, such as 10s")
+		}
+		return nil
+	})
+	return c
 }
 
 func (c *checks) list(args []string) []writer.Check {
@@ -117,8 +111,8 @@ func (c *checks) load(u *writer.Unit, list []writer.Check) error {
 	return u.Load(ctx, list...)
 }
 
-// run runs one check. Its output goes to standard error: what healthctl prints
-// on standard output is its own.
+// run runs one check. Its output goes to standard error: standard output is for
+// healthctl's own.
 func (c *checks) run(ctx context.Context, path string, args []string) error {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr

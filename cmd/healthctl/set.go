@@ -3,75 +3,78 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/healthprobe/healthprobe/writer"
 )
 
-const setUsage = `Usage: healthctl set [-pid PID] CODE [REASON]...
-
-Records the application's state: CODE 0 is healthy, any other up to 2147483647
-is not. REASON is for people; the probe shows it. A code other than 0 that
-cannot be recorded withdraws the old state where that is possible.
-
-  -pid PID   refuse unless this process owns the unit
-  -rundir DIR, -unit NAME: see healthctl -h
-
-Exit status: 0 recorded, 1 failed or refused, 2 wrong usage.
-
-Example:
+var setCommand = command{
+	name:    "set",
+	args:    "[-pid PID] [--] CODE [REASON]...",
+	summary: "record the application's error code: 0 is healthy",
+	about: `Records the application's error code: 0 is healthy, any other up to 2147483647
+is not. REASON is for people; the probe prints it. If a code other than 0 cannot
+be recorded, the previous state is cleared where the directory permits it.
+`,
+	exits: "0 recorded, 1 failed or refused, 2 wrong usage.",
+	example: `Example:
   $ healthctl set 3 upstream db unreachable
   $ healthprobe
   unhealthy: web: error 3: upstream db unreachable
-`
+`,
+	run: set,
+}
 
-func set(args []string) int {
-	f := newFlags("set")
-	pid := f.pid()
-	// A negative code looks like a flag. It is out of range, but says "unhealthy".
-	for i, arg := range args {
-		if arg == "--" || !strings.HasPrefix(arg, "-") && (i == 0 || !isValueFlag(args[i-1])) {
-			break // here the flags end
-		}
-		if code, ok := parseCode(arg); ok && code < 0 && (i == 0 || !isValueFlag(args[i-1])) {
-			args = slices.Insert(slices.Clone(args), i, "--")
-			break
-		}
+func set(i *invocation) error {
+	pid := i.pidFlag("fail unless this process owns the unit")
+	i.unitFlags()
+	operands, err := i.parseCode()
+	if err != nil {
+		return err
 	}
-	if status, ok := f.parse(setUsage, args); !ok {
-		return status
+	if len(operands) == 0 {
+		return i.wrong("no CODE: want a number from 0 to 2147483647")
 	}
-	if f.NArg() == 0 {
-		return f.misuse("no CODE: want a number from 0 to 2147483647")
-	}
-	code, ok := parseCode(f.Arg(0))
+	code, ok := parseCode(operands[0])
 	if !ok {
-		return f.misuse(fmt.Sprintf("CODE is %q: want a number from 0 to 2147483647", f.Arg(0)))
-	}
-	if status, ok := f.strays(args, 1); !ok {
-		return status
+		return i.wrong("CODE is %q: want a number from 0 to 2147483647", operands[0])
 	}
 	owner := writer.WithAnyOwner()
 	if pid.given {
 		owner = writer.WithPid(pid.value)
 	}
-	u, status := f.open(owner)
-	if u == nil {
-		return status
+	u, err := i.open(owner)
+	if err != nil {
+		return err
 	}
-	if err := u.SetReason(code, strings.Join(f.Args()[1:], " ")); err != nil {
-		if code == -1 && f.Arg(0) != "-1" {
-			err = fmt.Errorf("%w (CODE was %s)", err, f.Arg(0))
+	err = u.SetReason(code, strings.Join(operands[1:], " "))
+	if err != nil && code == -1 && operands[0] != "-1" {
+		err = fmt.Errorf("%w (CODE was %s)", err, operands[0])
+	}
+	return err
+}
+
+// parseCode is parse for CODE and REASON. A negative CODE looks like a flag: it
+// is out of range, but must not leave a healthy state.
+func (i *invocation) parseCode() (operands []string, err error) {
+	err = i.flags.Parse(i.words)
+	operands = i.args()
+	if _, ok := unknownFlag(err); ok {
+		stopped := len(i.words) - len(operands) - 1
+		if code, ok := parseCode(i.words[stopped]); ok && code < 0 {
+			operands, err = i.words[stopped:], nil
 		}
-		return fail(err)
 	}
-	return done
+	err = i.parsed(err)
+	if err == nil && len(operands) > 0 && !i.separated() {
+		err = i.checkStrayFlags(operands[1:])
+	}
+	return operands, err
 }
 
 // parseCode reads a canonical decimal, or a negative one. Other spellings of a
-// number are refused, so that nothing but "0" means healthy. Numbers of any size
+// number are wrong, so that nothing but "0" means healthy. Numbers of any size
 // are numbers: one that no int holds is -1, which is out of range as well.
 func parseCode(s string) (code int, ok bool) {
 	code, err := strconv.Atoi(s)
@@ -79,8 +82,4 @@ func parseCode(s string) (code int, ok bool) {
 		return -1, true
 	}
 	return code, err == nil && strconv.Itoa(code) == s
-}
-
-func isValueFlag(arg string) bool {
-	return slices.Contains([]string{"-pid", "-unit", "-rundir"}, strings.Replace(arg, "--", "-", 1))
 }

@@ -12,36 +12,38 @@ var version = "devel"
 
 const usage = `Usage: healthprobe [flags]
 
-Says whether a unit is healthy: exit status 0, silent; or 1 and why, on one
-line of standard error. Readiness is the default question, -live asks for
-liveness.
+Checks whether a unit is healthy. Exit status 0: healthy, nothing is printed.
+Exit status 1: unhealthy, and one line on standard error says why. Without
+-live the question is readiness.
 
   -rundir DIR  where the units keep their state (default $LIVENESS_RUNDIR, /run)
   -unit NAME   which unit (default $LIVENESS_UNIT_NAME, the host name)
-  -live        liveness: the process has to be there, whatever its error code
+  -live        liveness: the process must be running, whatever its error code
   -max-age D   unhealthy if the last set or beat is longer ago than D, such as
                60s or 1m30s
   -strict      unhealthy if the identity of the process was not recorded
-  -v           say on standard output what a healthy unit is like
-  -version     print the version, and which door answered
-  -h           print this
+  -v           print a status line when healthy
+  -version     print the version and which entry answered
+  -h           print this help
 
 Example:
   $ healthprobe -unit web
   unhealthy: web: error 3: upstream db unreachable
+
+Documentation: https://github.com/healthprobe/healthprobe
 `
 
-// command is one run of healthprobe. Both doors push the environment and the
-// arguments into it, text by text, and call Run. It obeys the rules of the
-// direct door: see entry_linux.go.
+// command is one run of healthprobe. Both entries push the environment and the
+// arguments into it, one string at a time, and call Run. It obeys the rules of
+// the direct entry: see entry_linux.go.
 type command struct {
-	door      string
-	unitEnv   variable
-	runDirEnv variable
-	awaiting  string // the flag whose value is the next argument
-	ended     bool   // by "--"
-	answered  bool   // by help, version or a bad argument: the rest is not looked at
-	status    int
+	entry       string
+	unitEnv     variable
+	runDirEnv   variable
+	pending     string // the flag whose value is the next argument
+	noMoreFlags bool   // after "--"
+	done        bool   // by help, version or a bad argument: the rest is ignored
+	status      int
 
 	// Last, since they end in large buffers that are hardly touched: what is
 	// used in every run shares a page.
@@ -50,14 +52,14 @@ type command struct {
 	host  state.Utsname
 }
 
-// variable is an environment variable. The first of two counts, as in package
-// os, and an empty one counts as unset.
+// variable is an environment variable. The first of duplicates wins, as in
+// package os; empty counts as unset.
 type variable struct {
 	seen  bool
 	value string
 }
 
-func (v *variable) see(value string) {
+func (v *variable) set(value string) {
 	if !v.seen {
 		v.seen, v.value = true, value
 	}
@@ -68,26 +70,26 @@ func (c *command) Env(entry string) {
 	switch name, value, ok := split(entry); {
 	case !ok:
 	case name == state.RunDirEnv:
-		c.runDirEnv.see(value)
+		c.runDirEnv.set(value)
 	case name == state.UnitEnv:
-		c.unitEnv.see(value)
+		c.unitEnv.set(value)
 	}
 }
 
 // Arg takes one argument: -x, -x value or -x=value, with one dash or two.
 func (c *command) Arg(arg string) {
 	switch {
-	case c.answered:
+	case c.done:
 		return
-	case c.awaiting != "":
-		c.value(c.awaiting, arg)
-		c.awaiting = ""
+	case c.pending != "":
+		c.value(c.pending, arg)
+		c.pending = ""
 		return
-	case arg == "--" && !c.ended:
-		c.ended = true
+	case arg == "--" && !c.noMoreFlags:
+		c.noMoreFlags = true
 		return
-	case len(arg) < 2 || arg[0] != '-' || c.ended:
-		c.bad("unexpected argument ", arg, ": there are only flags; healthprobe -h lists them")
+	case len(arg) < 2 || arg[0] != '-' || c.noMoreFlags:
+		c.usageError("unexpected argument ", arg, ": there are only flags; healthprobe -h lists them")
 		return
 	}
 	flag := arg[1:]
@@ -101,18 +103,18 @@ func (c *command) Arg(arg string) {
 	switch name {
 	case "rundir", "unit", "max-age":
 		if !hasValue {
-			c.awaiting = name
+			c.pending = name
 			return
 		}
 		c.value(name, value)
 	case "live", "strict", "v", "version", "h", "help":
 		if hasValue && value != "true" && value != "false" {
-			c.bad("", arg, ": want the flag alone, or with =true or =false")
+			c.usageError("", arg, ": want the flag alone, or with =true or =false")
 			return
 		}
 		c.toggle(name, value != "false")
 	default:
-		c.bad("unknown flag ", arg, ": the flags are -rundir, -unit, -live, -max-age, -strict, -v, -version and -h")
+		c.usageError("unknown flag ", arg, ": the flags are -rundir, -unit, -live, -max-age, -strict, -v, -version and -h")
 	}
 }
 
@@ -123,15 +125,15 @@ func (c *command) toggle(name string, on bool) {
 	case "strict":
 		c.probe.Strict = on
 	case "v":
-		c.probe.Detail = on
+		c.probe.Verbose = on
 	case "version":
 		if on {
-			c.line.Text("healthprobe ").Text(version).Text(" " + runtime.GOOS + "/" + runtime.GOARCH + " (").Text(c.door).Text(" door)")
-			c.answer(1, 0)
+			c.line.Text("healthprobe ").Text(version).Text(" " + runtime.GOOS + "/" + runtime.GOARCH + " (").Text(c.entry).Text(" entry)")
+			c.finish(1, 0)
 		}
 	default:
 		if on {
-			c.answered = true
+			c.done = true
 			state.Write(1, usage)
 		}
 	}
@@ -140,7 +142,7 @@ func (c *command) toggle(name string, on bool) {
 func (c *command) value(name, value string) {
 	switch {
 	case value == "":
-		c.bad("-", name, " has an empty value")
+		c.usageError("-", name, " has an empty value")
 	case name == "rundir":
 		c.probe.RunDir = value
 	case name == "unit":
@@ -148,18 +150,18 @@ func (c *command) value(name, value string) {
 	default:
 		age, ok := parseAge(value)
 		if !ok {
-			c.bad("-max-age ", value, ": want a duration above 0, such as 60s or 1m30s")
+			c.usageError("-max-age ", value, ": want a duration above 0, such as 60s or 1m30s")
 		}
 		c.probe.MaxAge = age
 	}
 }
 
-// Run answers what was asked and gives the exit status: 0 or 1.
+// Run does what the arguments ask for and returns the exit status: 0 or 1.
 func (c *command) Run() int {
-	if c.awaiting != "" && !c.answered {
-		c.bad("-", c.awaiting, " needs a value")
+	if c.pending != "" && !c.done {
+		c.usageError("-", c.pending, " needs a value")
 	}
-	if c.answered {
+	if c.done {
 		return c.status
 	}
 	p := &c.probe
@@ -175,27 +177,28 @@ func (c *command) Run() int {
 	if p.Unit == "" {
 		p.Unit = state.HostName(&c.host)
 	}
-	p.Exiting = true
+	p.KeepOpen()
 	p.Run()
 	switch {
-	case !p.Healthy:
-		c.line.Text(p.Line())
-		c.answer(2, 1)
-	case p.Detail:
-		c.line.Text(p.Line())
-		c.answer(1, 0)
+	case !p.Healthy():
+		p.AppendLine(&c.line)
+		c.finish(2, 1)
+	case p.Verbose:
+		p.AppendLine(&c.line)
+		c.finish(1, 0)
 	}
 	return c.status
 }
 
-// bad refuses the arguments. The culprit may be anything, of any length.
-func (c *command) bad(before, culprit, after string) {
-	c.line.Text("healthprobe: ").Text(before).Clean(culprit, 200).Text(after)
-	c.answer(2, 1)
+// usageError refuses the arguments. The culprit may be anything, of any length.
+func (c *command) usageError(before, culprit, after string) {
+	c.line.Text("healthprobe: ").Text(before).Printable(culprit, 200).Text(after)
+	c.finish(2, 1)
 }
 
-func (c *command) answer(fd, status int) {
-	c.answered, c.status = true, status
+// finish prints the line and ends the run.
+func (c *command) finish(fd, status int) {
+	c.done, c.status = true, status
 	state.Write(fd, c.line.End())
 }
 

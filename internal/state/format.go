@@ -1,8 +1,6 @@
 package state
 
-import "strconv"
-
-// The files of a unit directory; see the package doc.
+// The files of a unit directory. See the package documentation.
 const (
 	PidFile      = "pid"
 	ErrorFile    = "error"
@@ -28,19 +26,20 @@ const (
 // MaxNumber is the largest pid and the largest code: 2^31-1.
 const MaxNumber = 1<<31 - 1
 
-// UnitProblem says what is wrong with a unit name; "" if nothing is.
+// UnitProblem returns what is wrong with a unit name, to follow "the unit name",
+// or "".
 func UnitProblem(name string) string {
 	switch {
 	case name == "":
-		return "is empty"
+		return "must not be empty"
 	case len(name) > 255:
-		return "is longer than 255 bytes"
+		return "must be at most 255 bytes"
 	case name == "." || name == "..":
-		return "is no name for a directory"
+		return `must not be "." or ".."`
 	}
 	for i := range len(name) {
 		if name[i] == '/' || name[i] == 0 {
-			return "holds a slash or a NUL"
+			return "must not contain a slash or a NUL byte"
 		}
 	}
 	return ""
@@ -59,8 +58,8 @@ func Trim(b []byte) []byte {
 
 func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-// ParseNumber reads a canonical decimal from 0 to MaxNumber: a pid (which must
-// not be 0 as well) or a code.
+// ParseNumber reads a canonical decimal from 0 to MaxNumber: a code, or a pid
+// (which must not be 0 as well).
 func ParseNumber(b []byte) (n int32, ok bool) {
 	if len(b) == 0 || len(b) > 10 || len(b) > 1 && b[0] == '0' {
 		return 0, false
@@ -78,10 +77,12 @@ func ParseNumber(b []byte) (n int32, ok bool) {
 	return int32(v), true
 }
 
-// AppendNumber appends the content of a pid or error file, without the newline.
-func AppendNumber(dst []byte, n int32) []byte { return strconv.AppendInt(dst, int64(n), 10) }
+// FormatNumber returns the content of a pid or error file. It points into buf.
+func FormatNumber(buf *[PidLimit]byte, n int32) []byte {
+	return ended(buf[:], putNumber(buf[:], 0, n))
+}
 
-// Identity says which process a pid meant. Start and Boot are text.
+// Identity tells which process a pid meant. Start and Boot are text.
 type Identity struct {
 	Pid   int32
 	Start []byte // clock ticks after boot: field 22 of proc(5) /proc/<pid>/stat
@@ -106,30 +107,49 @@ func ParseIdentity(b []byte) (id Identity, ok bool) {
 	return id, true
 }
 
-// AppendIdentity appends the content of an identity file, without the newline.
-func AppendIdentity(dst []byte, id Identity) []byte {
-	dst = strconv.AppendInt(dst, int64(id.Pid), 10)
-	dst = append(append(dst, ' '), id.Start...)
-	return append(append(dst, ' '), id.Boot...)
+// FormatIdentity returns the content of an identity file. It points into buf.
+func FormatIdentity(buf *[IdentityLimit]byte, id Identity) []byte {
+	n := putNumber(buf[:], 0, id.Pid)
+	n = Put(buf[:], n, " ")
+	n = Put(buf[:], n, String(id.Start))
+	n = Put(buf[:], n, " ")
+	n = Put(buf[:], n, String(id.Boot))
+	return ended(buf[:], n)
 }
 
-// ParseReason gives the text of a trimmed reason file if it belongs to code.
-// The text may still hold anything: pass it through Clean before printing.
+// ParseReason returns the text of a trimmed reason file if it belongs to code.
+// The text may still hold anything: pass it through Sanitize before printing.
 func ParseReason(b []byte, code int32) (text []byte, ok bool) {
 	first, text := cut(b)
 	n, ok := ParseNumber(first)
 	return text, ok && n == code
 }
 
-// AppendReason appends the content of a reason file for code, without the
-// newline: control characters replaced, cut to what the file may hold.
-func AppendReason(dst []byte, code int32, text string) []byte {
-	head := len(dst)
-	dst = append(strconv.AppendInt(dst, int64(code), 10), ' ')
-	body := len(dst)
-	dst = append(dst, text...)
-	Clean(dst[body:])
-	return append(dst[:head], Clip(dst[head:], ReasonLimit-1)...)
+// FormatReason returns the content of a reason file for code: control
+// characters replaced, cut to what the file may hold. It points into buf.
+func FormatReason(buf *[ReasonLimit]byte, code int32, text string) []byte {
+	n := putNumber(buf[:], 0, code)
+	n = Put(buf[:], n, " ")
+	n = Put(buf[:], n, text)
+	line := Clip(upTo(buf[:], n), ReasonLimit-1) // leaves room for the newline
+	Sanitize(line)
+	return ended(buf[:], len(line))
+}
+
+func putNumber(dst []byte, n int, v int32) int {
+	var digits [20]byte
+	return Put(dst, n, String(Digits(&digits, int64(v))))
+}
+
+// ended returns the first n bytes of b and a newline.
+func ended(b []byte, n int) []byte { return upTo(b, Put(b, n, "\n")) }
+
+// upTo returns b[:n] in a form that cannot panic.
+func upTo(b []byte, n int) []byte {
+	if n < 0 || n > len(b) {
+		return nil
+	}
+	return b[:n]
 }
 
 // cut splits at the first blank. after is nil if there is none.

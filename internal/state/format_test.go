@@ -22,8 +22,9 @@ func FuzzParseNumber(f *testing.F) {
 		if wantOK := err == nil && want >= 0 && strconv.FormatInt(want, 10) == s; ok != wantOK || ok && int64(n) != want {
 			t.Errorf("ParseNumber(%q) = %d, %v; want %d, %v", s, n, ok, want, wantOK)
 		}
-		if ok && string(AppendNumber(nil, n)) != s {
-			t.Errorf("AppendNumber(%d) is not %q", n, s)
+		var buf [PidLimit]byte
+		if ok && string(FormatNumber(&buf, n)) != s+"\n" {
+			t.Errorf("FormatNumber(%d) is not %q and a newline", n, s)
 		}
 	})
 }
@@ -45,8 +46,9 @@ func FuzzParseIdentity(f *testing.F) {
 		if ok != want {
 			t.Fatalf("ParseIdentity(%q): %v, want %v", s, ok, want)
 		}
-		if got := AppendIdentity(nil, id); ok && string(got) != s {
-			t.Errorf("AppendIdentity gives %q for %q", got, s)
+		var buf [IdentityLimit]byte
+		if got := FormatIdentity(&buf, id); ok && len(s) < IdentityLimit && string(got) != s+"\n" {
+			t.Errorf("FormatIdentity returns %q for %q", got, s)
 		}
 	})
 }
@@ -68,7 +70,7 @@ func FuzzParseStat(f *testing.F) {
 	})
 }
 
-// slowStat is ParseStat as one would write it without a second thought.
+// slowStat is ParseStat written the obvious way.
 func slowStat(line string) (s Stat, ok bool) {
 	_, after, found := strings.Cut(line[strings.LastIndexByte(line, ')')+1:], " ")
 	fields := strings.Split(after, " ")
@@ -109,29 +111,35 @@ func TestUnitProblem(t *testing.T) {
 }
 
 func TestReason(t *testing.T) {
-	long := AppendReason(nil, 3, strings.Repeat("é", 400))
-	if len(long) >= ReasonLimit || !utf8.Valid(long) {
-		t.Errorf("%d bytes, valid UTF-8: %v", len(long), utf8.Valid(long))
+	var buf [ReasonLimit]byte
+	for pad := range 3 { // so that a sequence is cut at each of its bytes, and at none
+		long := FormatReason(&buf, 3, strings.Repeat("x", pad)+strings.Repeat("é", 400))
+		if len(long) > ReasonLimit || len(long) < ReasonLimit-2 || !utf8.Valid(long) || bytes.Contains(long, []byte("?")) || long[len(long)-1] != '\n' {
+			t.Errorf("%d bytes: %q", len(long), long)
+		}
 	}
-	b := AppendReason(nil, 3, "db\nunreachable\x1b[2J")
-	if string(b) != "3 db unreachable?[2J" {
+	if exact := FormatReason(&buf, 3, strings.Repeat("x", ReasonLimit-len("3 \n"))); len(exact) != ReasonLimit {
+		t.Errorf("%d bytes", len(exact))
+	}
+	b := FormatReason(&buf, 3, "db\nunreachable\x1b[2J")
+	if string(b) != "3 db unreachable?[2J\n" {
 		t.Errorf("%q", b)
 	}
-	if text, ok := ParseReason(b, 3); !ok || string(text) != "db unreachable?[2J" {
+	if text, ok := ParseReason(Trim(b), 3); !ok || string(text) != "db unreachable?[2J" {
 		t.Errorf("%q %v", text, ok)
 	}
-	if _, ok := ParseReason(b, 4); ok {
+	if _, ok := ParseReason(Trim(b), 4); ok {
 		t.Error("a reason for another code was taken")
 	}
 }
 
-func FuzzClean(f *testing.F) {
+func FuzzSanitize(f *testing.F) {
 	for _, s := range []string{"a\tb", "\u0085x", "\xff\x01", "日本\u009b", "\xc2", "\x7f"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		b := []byte(s)
-		Clean(b)
+		Sanitize(b)
 		if len(b) != len(s) || !utf8.Valid(b) {
 			t.Fatalf("%q became %q", s, b)
 		}
@@ -152,18 +160,21 @@ func TestDigits(t *testing.T) {
 	}
 }
 
-// TestNoAllocation: what the direct door uses works in the caller's buffers.
+// TestNoAllocation: everything works in the caller's buffers.
 func TestNoAllocation(t *testing.T) {
 	var r Reader
-	buf := make([]byte, 600)
+	var number [PidLimit]byte
+	var identity [IdentityLimit]byte
+	var reason [ReasonLimit]byte
 	line := []byte("7 (x) S 1 2 3 0 -1 4194560 100 0 0 0 1 2 3 4 20 0 5 0 8841 1000 200\n")
 	pid := int32(os.Getpid())
 	if n := testing.AllocsPerRun(100, func() {
-		id, _ := ParseIdentity(AppendIdentity(buf[:0], Identity{7, []byte("8841"), []byte("-")}))
+		ParseNumber(Trim(FormatNumber(&number, pid)))
+		id, _ := ParseIdentity(Trim(FormatIdentity(&identity, Identity{7, []byte("8841"), []byte("-")})))
 		ParseStat(line)
-		r.Inspect(id)
-		r.Look(pid)
-		ParseReason(AppendReason(buf[:0], 3, "db unreachable"), 3)
+		r.Verify(id)
+		r.Lookup(pid)
+		ParseReason(Trim(FormatReason(&reason, 3, "db unreachable")), 3)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

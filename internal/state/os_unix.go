@@ -2,15 +2,6 @@
 
 package state
 
-import (
-	"time"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-const placeFlag = unix.O_RDONLY
-
-func touch(dir int, name string) error {
-	now := unix.NsecToTimespec(time.Now().UnixNano())
-	return unix.UtimesNanoAt(dir, name, []unix.Timespec{now, now}, unix.AT_SYMLINK_NOFOLLOW)
-}
+const dirFlag = unix.O_RDONLY

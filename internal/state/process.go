@@ -41,66 +41,77 @@ func ParseStat(line []byte) (s Stat, ok bool) {
 	return Stat{}, false
 }
 
-// Dead reports whether the process has ended although it still has its number:
+// Dead reports whether the process has exited although it still has its number:
 // X and x are dying, Z is a zombie unless other threads still run (a leader
 // that called pthread_exit shows Z until the last of them ends).
 func (s Stat) Dead() bool {
 	return s.State == 'X' || s.State == 'x' || s.State == 'Z' && s.Threads <= 1
 }
 
-// Standing is what can be said of a process: whether it runs, and whether it is
-// the one that was recorded.
-type Standing uint8
+// Status is what is known about a process: whether it runs, and whether it is
+// the recorded one.
+type Status uint8
 
 const (
-	Unknown   Standing = iota // cannot tell
-	Alive                     // runs, and is the very one if an identity was asked for
-	Gone                      // no process has this pid
-	Dead                      // a zombie: ended, but not yet waited for
-	Reused                    // another process has the pid now
-	OtherBoot                 // recorded before the machine was started
+	Unknown   Status = iota // cannot tell
+	Alive                   // runs, and is the recorded one if Verify was asked
+	Gone                    // no process has this pid
+	Zombie                  // has exited, but has not been reaped
+	Reused                  // another process has the pid now
+	OtherBoot               // recorded before the last boot
 )
 
-// Ended reports whether the process that was recorded is certain to be no more.
-// Unknown is not: "cannot tell" is never "no".
-func (s Standing) Ended() bool { return s >= Gone }
+// Process is what Lookup or Verify found out about a pid.
+type Process struct {
+	Status Status
+	Exists bool   // some process has the pid, as far as kill(pid, 0) or /proc can tell
+	Start  []byte // its start time, if it could be read; points into the Reader
 
-// Look asks what pid is now: Unknown, Alive, Gone or Dead. exists is the answer
-// of kill(pid, 0) where /proc gave none. start is the start time; it points
-// into r.
-func (r *Reader) Look(pid int32) (s Standing, exists bool, start []byte) {
+	// With Unknown, why: the error of reading /proc/<pid>/stat, or 0 if that is
+	// malformed; with BootErr, the error of reading the boot id.
+	Err     syscall.Errno
+	BootErr bool
+}
+
+// Ended reports whether the recorded process is certain to have exited. Unknown
+// is not certain: "cannot tell" is never "no".
+func (p Process) Ended() bool { return p.Status >= Gone }
+
+// Lookup returns what pid is now: Unknown, Alive, Gone or Zombie.
+func (r *Reader) Lookup(pid int32) Process {
 	line, e := r.Stat(pid)
 	if e == 0 {
 		if st, ok := ParseStat(line); ok {
+			p := Process{Status: Alive, Exists: true, Start: st.Start}
 			if st.Dead() {
-				return Dead, true, st.Start
+				p.Status = Zombie
 			}
-			return Alive, true, st.Start
+			return p
 		}
 	}
 	answer := kill0(pid)
-	exists = answer == 0 || answer == syscall.EPERM
+	p := Process{Exists: answer == 0 || answer == syscall.EPERM, Err: e}
 	if answer == syscall.ESRCH && (e == syscall.ENOENT || e == syscall.ESRCH) {
-		return Gone, false, nil
+		p.Status = Gone
 	}
-	return Unknown, exists, nil
+	return p
 }
 
-// Inspect asks whether the process that id means is alive. start is the start
-// time of the process that has the pid now; it points into r.
-func (r *Reader) Inspect(id Identity) (s Standing, start []byte) {
-	if View(id.Boot) != "-" {
+// Verify returns whether the process that id means is alive. Start is that of
+// the process that has the pid now.
+func (r *Reader) Verify(id Identity) Process {
+	if String(id.Boot) != "-" {
 		switch boot, e := r.BootID(); {
 		case e == syscall.ENOENT: // nothing to compare with
 		case e != 0:
-			return Unknown, nil
-		case View(boot) != View(id.Boot):
-			return OtherBoot, nil
+			return Process{Err: e, BootErr: true}
+		case String(boot) != String(id.Boot):
+			return Process{Status: OtherBoot}
 		}
 	}
-	s, _, start = r.Look(id.Pid)
-	if s == Alive && View(start) != View(id.Start) {
-		return Reused, start
+	p := r.Lookup(id.Pid)
+	if p.Status == Alive && String(p.Start) != String(id.Start) {
+		p.Status = Reused
 	}
-	return s, start
+	return p
 }

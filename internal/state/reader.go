@@ -5,20 +5,22 @@ import "syscall"
 // Reader reads small files into the caller's buffers or its own, without
 // allocating. It is not safe for concurrent use.
 type Reader struct {
-	// Exiting leaves the closing of files to the kernel: the probe ends at once,
+	// KeepOpen leaves the closing of files to the kernel: the probe exits at once,
 	// and a system call saved there is one less in every probe of a pod's life.
-	Exiting bool
+	KeepOpen bool
 
-	path [40]byte // NUL-terminated; the longest is bootIDPath
+	path [40]byte // NUL-terminated; the longest is BootIDPath
 	boot [64]byte
 	stat [1024]byte // reaches field 22 whatever the process is called: comm(64), numbers(20)
 }
 
-const bootIDPath = "/proc/sys/kernel/random/boot_id"
+// BootIDPath is where Linux keeps an id that is new at each boot; see random(4).
+const BootIDPath = "/proc/sys/kernel/random/boot_id"
 
-// Value reads what a state file holds, white space trimmed. buf must be a byte
-// longer than the file may be: EFBIG says that the file filled it, and value
-// is then its beginning. A FIFO gives ESPIPE, a symbolic link ELOOP.
+// Value returns what a state file holds, white space trimmed. buf must be a byte
+// longer than the file may be: EFBIG means that the file filled it, and value
+// is then its beginning. The error for a FIFO is ESPIPE, for a symbolic link
+// ELOOP.
 func (r *Reader) Value(dir int, name string, buf []byte) (value []byte, e syscall.Errno) {
 	return r.read(dir, r.named(name), buf)
 }
@@ -37,19 +39,19 @@ func (r *Reader) ReadFrom(fd int, buf []byte) (value []byte, e syscall.Errno) {
 	return Trim(b), e
 }
 
-// Close closes fd, unless the process is about to end anyway.
+// Close closes fd, unless KeepOpen leaves it to the kernel.
 func (r *Reader) Close(fd int) {
-	if !r.Exiting {
-		closeFD(fd)
+	if !r.KeepOpen {
+		Close(fd)
 	}
 }
 
-// Stat reads /proc/<pid>/stat; the line points into r. The file is absent with
-// ENOENT, and gives ESRCH when the process ends after it was opened.
+// Stat reads /proc/<pid>/stat; the line points into r. The error is ENOENT where
+// there is no such file, and ESRCH if the process exits after it was opened.
 func (r *Reader) Stat(pid int32) (line []byte, e syscall.Errno) {
 	var digits [20]byte
 	n := Put(r.path[:], 0, "/proc/")
-	n = Put(r.path[:], n, View(Digits(&digits, int64(pid))))
+	n = Put(r.path[:], n, String(Digits(&digits, int64(pid))))
 	Put(r.path[:], n, "/stat\x00")
 	line, e = r.read(-1, &r.path[0], r.stat[:])
 	if e == syscall.EFBIG { // more fields than needed
@@ -58,10 +60,10 @@ func (r *Reader) Stat(pid int32) (line []byte, e syscall.Errno) {
 	return line, e
 }
 
-// BootID reads the id of this boot of the machine; it points into r. ENOENT: no
-// /proc, or no Linux.
+// BootID reads the id of this boot of the machine; it points into r. The error
+// is ENOENT where there is no /proc, or no Linux.
 func (r *Reader) BootID() (id []byte, e syscall.Errno) {
-	return r.Value(-1, bootIDPath, r.boot[:])
+	return r.Value(-1, BootIDPath, r.boot[:])
 }
 
 func (r *Reader) named(name string) *byte {

@@ -19,10 +19,10 @@ const (
 	sigBlock       = 0
 	sigsetSize     = 8
 	readFlags      = syscall.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
-	directoryFlags = placeFlag | syscall.O_DIRECTORY | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
+	directoryFlags = dirFlag | syscall.O_DIRECTORY | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
 )
 
-// NoRuntime is set by the direct door. In an ordinary program the scheduler has
+// NoRuntime is set by the direct entry. In an ordinary program the scheduler has
 // to know of a call that may take its time: on a slow file system it would wait
 // for this goroutine, and the whole program for the scheduler.
 var NoRuntime bool
@@ -51,6 +51,17 @@ func open(dir int, path *byte, flags uintptr) (fd int, e syscall.Errno) {
 // files in. path is NUL-terminated.
 func OpenDir(path *byte) (fd int, e syscall.Errno) { return open(atFdcwd, path, directoryFlags) }
 
+// CanSearch reports whether files in an open directory can be reached: false if
+// this user lacks execute permission for it.
+func CanSearch(dir int) bool {
+	dot := [2]byte{'.'}
+	fd, e := open(dir, &dot[0], directoryFlags)
+	if e == 0 {
+		Close(fd)
+	}
+	return e != syscall.EACCES
+}
+
 func openAt(dir int, path *byte) (fd int, e syscall.Errno) { return open(dir, path, readFlags) }
 
 // readStart reads a file's beginning: pread(2) refuses a FIFO with ESPIPE.
@@ -62,10 +73,10 @@ func readStart(fd int, buf []byte) ([]byte, syscall.Errno) {
 	return buf[:r], 0
 }
 
-// closeFD does not try again: a close that was interrupted has closed.
-func closeFD(fd int) { syscall.RawSyscall6(syscall.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0) }
+// Close does not try again: a close that was interrupted has closed.
+func Close(fd int) { syscall.RawSyscall6(syscall.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0) }
 
-// ModTime gives a file's modification time, in seconds and nanoseconds of the
+// ModTime returns a file's modification time, in seconds and nanoseconds of the
 // wall clock.
 func ModTime(fd int) (sec, nsec int64, e syscall.Errno) {
 	var st syscall.Stat_t
@@ -73,24 +84,24 @@ func ModTime(fd int) (sec, nsec int64, e syscall.Errno) {
 	return st.Mtim.Sec, st.Mtim.Nsec, e
 }
 
-// Now gives the wall clock's time.
+// Now returns the wall clock's time.
 func Now() (sec, nsec int64, e syscall.Errno) {
 	var ts syscall.Timespec
 	_, e = call(syscall.SYS_CLOCK_GETTIME, clockRealtime, unsafe.Pointer(&ts), 0, 0)
 	return ts.Sec, ts.Nsec, e
 }
 
-// kill0 is kill(pid, 0): ESRCH says that there is no such process, EPERM that
-// there is one.
+// kill0 is kill(pid, 0): ESRCH means that there is no such process, EPERM
+// that there is one.
 func kill0(pid int32) syscall.Errno {
 	_, e := call(syscall.SYS_KILL, uintptr(pid), nil, 0, 0)
 	return e
 }
 
-// Utsname is room for a struct utsname: six texts of 65 bytes.
+// Utsname is room for a struct utsname: six strings of 65 bytes.
 type Utsname [6 * 65]byte
 
-// HostName gives the nodename of uname(2); it points into buf.
+// HostName returns the nodename of uname(2); it points into buf.
 func HostName(buf *Utsname) string {
 	if _, _, e := syscall.RawSyscall6(syscall.SYS_UNAME, uintptr(unsafe.Pointer(buf)), 0, 0, 0, 0, 0); e != 0 {
 		return ""
@@ -99,14 +110,14 @@ func HostName(buf *Utsname) string {
 	name := buf[field : 2*field]
 	for i, c := range name {
 		if c == 0 {
-			return View(name[:i])
+			return String(name[:i])
 		}
 	}
-	return View(name)
+	return String(name)
 }
 
 // Write writes text to a descriptor as far as that works. SIGPIPE is blocked
-// first: a verdict does not change because nobody reads it.
+// first: nobody reading the message must not change the exit status.
 func Write(fd int, text string) {
 	set := sigPipe
 	call(syscall.SYS_RT_SIGPROCMASK, sigBlock, unsafe.Pointer(&set), 0, sigsetSize)

@@ -67,8 +67,8 @@ func dive(t *testing.T, depth, fd int) {
 	if sec, _, e := Now(); sec == 0 || e != 0 {
 		t.Errorf("Now: %d, %v", sec, e)
 	}
-	if s, _, start := new(Reader).Look(int32(os.Getpid())); s != Alive || len(start) == 0 {
-		t.Errorf("Look: %v", s)
+	if p := new(Reader).Lookup(int32(os.Getpid())); p.Status != Alive || len(p.Start) == 0 {
+		t.Errorf("Lookup: %+v", p)
 	}
 }
 

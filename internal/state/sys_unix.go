@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The functions of sys_raw.go for platforms that have no direct door.
+// The functions of sys_raw.go for platforms that have no direct entry.
 
 func errno(err error) syscall.Errno {
 	if e, ok := err.(syscall.Errno); ok {
@@ -30,7 +30,13 @@ func openFlags(dir int, path *byte, flags int) (fd int, e syscall.Errno) {
 // OpenDir opens a directory, not through a symbolic link. path is
 // NUL-terminated.
 func OpenDir(path *byte) (fd int, e syscall.Errno) {
-	return openFlags(unix.AT_FDCWD, path, placeFlag|unix.O_DIRECTORY)
+	return openFlags(unix.AT_FDCWD, path, dirFlag|unix.O_DIRECTORY)
+}
+
+// CanSearch reports whether files in an open directory can be reached: false if
+// this user lacks execute permission for it.
+func CanSearch(dir int) bool {
+	return unix.Faccessat(dir, ".", unix.X_OK, 0) != unix.EACCES
 }
 
 func openAt(dir int, path *byte) (fd int, e syscall.Errno) {
@@ -49,9 +55,10 @@ func readStart(fd int, buf []byte) ([]byte, syscall.Errno) {
 	}
 }
 
-func closeFD(fd int) { unix.Close(fd) }
+// Close closes fd.
+func Close(fd int) { unix.Close(fd) }
 
-// ModTime gives a file's modification time, in seconds and nanoseconds of the
+// ModTime returns a file's modification time, in seconds and nanoseconds of the
 // wall clock.
 func ModTime(fd int) (sec, nsec int64, e syscall.Errno) {
 	var st unix.Stat_t
@@ -60,20 +67,20 @@ func ModTime(fd int) (sec, nsec int64, e syscall.Errno) {
 	return sec, nsec, e
 }
 
-// Now gives the wall clock's time.
+// Now returns the wall clock's time.
 func Now() (sec, nsec int64, e syscall.Errno) {
 	t := time.Now()
 	return t.Unix(), int64(t.Nanosecond()), 0
 }
 
-// kill0 is kill(pid, 0): ESRCH says that there is no such process, EPERM that
-// there is one.
+// kill0 is kill(pid, 0): ESRCH means that there is no such process, EPERM
+// that there is one.
 func kill0(pid int32) syscall.Errno { return errno(unix.Kill(int(pid), 0)) }
 
 // Utsname is not needed here.
 type Utsname struct{}
 
-// HostName gives the nodename of uname(2).
+// HostName returns the nodename of uname(2).
 func HostName(*Utsname) string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {

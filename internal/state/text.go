@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// Put copies s into dst from n on, as far as there is room, and gives the new
+// Put copies s into dst from n on, as far as there is room, and returns the new
 // n: append for code that must not allocate. It copies byte by byte, because
 // the texts are short and memmove is far from all other code that the probe
 // runs: calling it costs a page fault, and 64 KB of memory.
@@ -24,8 +24,8 @@ func Put(dst []byte, n int, s string) int {
 	return n
 }
 
-// View gives b as a string without copying. The string changes with b.
-func View(b []byte) string { return *(*string)(unsafe.Pointer(&b)) }
+// String returns b as a string without copying. The string changes with b.
+func String(b []byte) string { return *(*string)(unsafe.Pointer(&b)) }
 
 // Digits writes n, which is not negative, in decimal at the end of buf.
 func Digits(buf *[20]byte, n int64) []byte {
@@ -38,10 +38,10 @@ func Digits(buf *[20]byte, n int64) []byte {
 	return buf[:]
 }
 
-// Clean makes text fit for one line on a terminal, in place and byte for byte:
-// white space becomes a blank; other control characters (C0, DEL, C1) and, in
-// text that is not UTF-8, all bytes above 0x7f become question marks.
-func Clean(b []byte) {
+// Sanitize makes text fit for one line on a terminal, in place and byte for
+// byte: white space becomes a blank. Other control characters (C0, DEL, C1)
+// and, in text that is not UTF-8, all bytes above 0x7f become question marks.
+func Sanitize(b []byte) {
 	utf := utf8.Valid(b)
 	prev := (*byte)(nil)
 	for i := range b {
@@ -59,7 +59,7 @@ func Clean(b []byte) {
 	}
 }
 
-// Clip gives the longest start of b that has at most limit bytes and does not
+// Clip returns the longest start of b that has at most limit bytes and does not
 // end inside a UTF-8 sequence.
 func Clip(b []byte, limit int) []byte {
 	if len(b) <= limit {
@@ -68,8 +68,5 @@ func Clip(b []byte, limit int) []byte {
 	for limit > 0 && limit < len(b) && !utf8.RuneStart(b[limit]) {
 		limit--
 	}
-	if limit < 0 || limit > len(b) {
-		return nil
-	}
-	return b[:limit]
+	return upTo(b, limit)
 }

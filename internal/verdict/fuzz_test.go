@@ -60,8 +60,8 @@ func FuzzVerdict(f *testing.F) {
 			*p = Probe{RunDir: runDir, Unit: "web", Live: live, Strict: strict, MaxAge: int64(maxAge) * 1e9}
 			p.Run()
 		})
-		if want = r.healthy(id); p.Healthy != want {
-			t.Errorf("healthy %v, the reference says %v: %q\n%+v", p.Healthy, want, p.Line(), r)
+		if want = r.healthy(id); p.Healthy() != want {
+			t.Errorf("healthy %v, the reference says %v: %q\n%+v", p.Healthy(), want, lineOf(p), r)
 		}
 		if allocs != 0 {
 			t.Errorf("%v allocations", allocs)

@@ -16,15 +16,18 @@ type Line struct {
 	b [LineLimit]byte
 }
 
-// Text adds s as it is.
+// Text adds s as it is. Inlined into every message it would make the program
+// larger, for the rare runs that print one.
+//
+//go:noinline
 func (l *Line) Text(s string) *Line {
 	l.n = state.Put(l.b[:LineLimit-1], l.n, s)
 	return l
 }
 
-// Clean adds text that someone else wrote: printable, and with its end replaced
-// by dots if it has more than limit bytes.
-func (l *Line) Clean(s string, limit int) *Line {
+// Printable adds text that someone else wrote: without control characters, and
+// with its end replaced by dots if it has more than limit bytes.
+func (l *Line) Printable(s string, limit int) *Line {
 	from := l.n
 	if limit < 0 {
 		return l
@@ -40,7 +43,7 @@ func (l *Line) Clean(s string, limit int) *Line {
 			added = state.Clip(added, len(added)-1)
 			l.n = from + len(added)
 		}
-		state.Clean(added)
+		state.Sanitize(added)
 	}
 	if cut {
 		l.Text("...")
@@ -55,7 +58,7 @@ func (l *Line) Path(dir, unit, file string) *Line {
 		l.Text("...")
 		dir = dir[len(dir)-room:]
 	}
-	l.Clean(dir, room).Text("/").Clean(unit, 255)
+	l.Printable(dir, room).Text("/").Printable(unit, 255)
 	if file != "" {
 		l.Text("/").Text(file)
 	}
@@ -71,11 +74,11 @@ func (l *Line) Quoted(b []byte) *Line {
 		case c == '\n':
 			l.Text(`\n`)
 		case c == '"' || c == '\\':
-			l.Text(`\`).Text(state.View(b[i : i+1]))
+			l.Text(`\`).Text(state.String(b[i : i+1]))
 		case c < ' ' || c > '~':
 			l.Text(`\x`).Text(hex[c>>4:][:1]).Text(hex[c&15:][:1])
 		default:
-			l.Text(state.View(b[i : i+1]))
+			l.Text(state.String(b[i : i+1]))
 		}
 	}
 	return l.Text(`"`)
@@ -84,7 +87,7 @@ func (l *Line) Quoted(b []byte) *Line {
 // Number adds n in decimal. n is not negative.
 func (l *Line) Number(n int64) *Line {
 	var digits [20]byte
-	return l.Text(state.View(state.Digits(&digits, n)))
+	return l.Text(state.String(state.Digits(&digits, n)))
 }
 
 // Seconds adds a time in seconds; its fraction, to the millisecond, only where
@@ -94,13 +97,13 @@ func (l *Line) Seconds(ns int64) *Line {
 	if ms := ns % 1e9 / 1e6; ms > 0 {
 		var digits [20]byte
 		if d := state.Digits(&digits, 1000+ms); len(d) > 1 { // 1ddd
-			l.Text(".").Text(state.View(d[1:]))
+			l.Text(".").Text(state.String(d[1:]))
 		}
 	}
 	return l.Text("s")
 }
 
-// Errno adds what a system call's error says.
+// Errno adds the text of a system call's error.
 func (l *Line) Errno(e syscall.Errno) *Line {
 	switch {
 	case e == syscall.ELOOP:
@@ -113,7 +116,7 @@ func (l *Line) Errno(e syscall.Errno) *Line {
 	return l.Text("errno ").Number(int64(e))
 }
 
-// End ends the line, for which there is always room, and gives it.
+// End ends the line, for which there is always room, and returns it.
 func (l *Line) End() string {
 	if 0 <= l.n && l.n < len(l.b) {
 		l.b[l.n] = '\n'
@@ -122,10 +125,10 @@ func (l *Line) End() string {
 	return l.String()
 }
 
-// String is what has been written, without copying it.
+// String returns what has been written, without copying it.
 func (l *Line) String() string {
 	if l.n < 0 || l.n > len(l.b) {
 		return ""
 	}
-	return state.View(l.b[:l.n])
+	return state.String(l.b[:l.n])
 }

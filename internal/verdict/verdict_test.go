@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -43,6 +44,12 @@ func self(t testing.TB) string {
 	return fmt.Sprintf("%d %s %s", os.Getpid(), s.Start, boot)
 }
 
+func lineOf(p *Probe) string {
+	var l Line
+	p.AppendLine(&l)
+	return l.String()
+}
+
 // TestVerdicts has every rule of the verdict once, and asks each twice over for
 // allocations: there must be none, whatever the answer. The scripts in
 // testdata/script have the details, on the programs.
@@ -69,54 +76,60 @@ func TestVerdicts(t *testing.T) {
 		name  string
 		files files
 		ask   Probe
-		want  string // of the line; "" is healthy
+		cause Cause
+		want  string // of the line
 	}{
-		{"healthy", files{"pid": me, "error": "0", "identity": id}, Probe{}, ""},
-		{"strict", files{"pid": me, "error": "0", "identity": id}, Probe{Strict: true}, ""},
-		{"someone else's", files{"pid": me + "\n", "error": " 0 \n\n"}, Probe{}, ""},
-		{"someone else's, strict", files{"pid": me, "error": "0"}, Probe{Strict: true}, "identity not recorded: no identity in DIR, and -strict wants one"},
-		{"alive", files{"pid": me, "identity": id}, Probe{Live: true}, ""},
-		{"alive with an error", files{"pid": me, "identity": id, "error": "3"}, Probe{Live: true}, ""},
-		{"beating", files{"pid": me, "identity": id, "error": "3"}, Probe{Live: true, MaxAge: 1e12}, ""},
-		{"details", files{"pid": me, "identity": id, "error": "0"}, Probe{Detail: true}, ""},
-		{"no pid", files{}, Probe{}, "not loaded: no pid in DIR"},
-		{"bad pid", files{"pid": "5 5"}, Probe{}, `DIR/pid holds "5 5": want a pid from 1 to 2147483647`},
-		{"pid 0", files{"pid": "0"}, Probe{}, `DIR/pid holds "0": want a pid from 1 to 2147483647`},
-		{"empty pid", files{"pid": "\n"}, Probe{}, `DIR/pid is empty: want a pid from 1 to 2147483647`},
-		{"long pid", files{"pid": strings.Repeat("7", 65)}, Probe{}, `DIR/pid holds more than 64 bytes: "` + strings.Repeat("7", 40) + `"...`},
-		{"bad identity", files{"pid": me, "identity": "x"}, Probe{}, `DIR/identity holds "x": want "<pid> <start time> <boot id>"`},
-		{"another pid", files{"pid": me, "identity": "1 2 -"}, Probe{}, "identity names another process than pid; if another program wrote pid, remove DIR/identity"},
-		{"another boot", files{"pid": me, "identity": me + " 2 abc"}, Probe{}, "stale state: pid " + me + " was recorded before the machine was started"},
-		{"no boot", files{"pid": me, "error": "0", "identity": strings.Join(strings.Fields(id)[:2], " ") + " -"}, Probe{}, ""},
-		{"another start", files{"pid": me, "identity": past, "error": "0"}, Probe{},
+		{"healthy", files{"pid": me, "error": "0", "identity": id}, Probe{}, Healthy, ""},
+		{"strict", files{"pid": me, "error": "0", "identity": id}, Probe{Strict: true}, Healthy, ""},
+		{"someone else's", files{"pid": me + "\n", "error": " 0 \n\n"}, Probe{}, Healthy, ""},
+		{"someone else's, strict", files{"pid": me, "error": "0"}, Probe{Strict: true}, NoIdentity, "identity not recorded: no identity in DIR, and -strict requires one"},
+		{"alive", files{"pid": me, "identity": id}, Probe{Live: true}, Healthy, ""},
+		{"alive with an error", files{"pid": me, "identity": id, "error": "3"}, Probe{Live: true}, Healthy, ""},
+		{"beating", files{"pid": me, "identity": id, "error": "3"}, Probe{Live: true, MaxAge: 1e12}, Healthy, ""},
+		{"details", files{"pid": me, "identity": id, "error": "0"}, Probe{Verbose: true}, Healthy, ""},
+		{"no pid", files{}, Probe{}, NotLoaded, "not loaded: no pid in DIR"},
+		{"bad pid", files{"pid": "5 5"}, Probe{}, Malformed, `DIR/pid holds "5 5": want a pid from 1 to 2147483647`},
+		{"pid 0", files{"pid": "0"}, Probe{}, Malformed, `DIR/pid holds "0": want a pid from 1 to 2147483647`},
+		{"empty pid", files{"pid": "\n"}, Probe{}, Malformed, `DIR/pid is empty: want a pid from 1 to 2147483647`},
+		{"long pid", files{"pid": strings.Repeat("7", 65)}, Probe{}, Malformed, `DIR/pid holds more than 64 bytes: "` + strings.Repeat("7", 40) + `"...`},
+		{"bad identity", files{"pid": me, "identity": "x"}, Probe{}, Malformed, `DIR/identity holds "x": want "<pid> <start time> <boot id>"`},
+		{"another pid", files{"pid": me, "identity": "1 2 -"}, Probe{}, IdentityMismatch, "identity names another process than pid; if another program wrote pid, remove DIR/identity"},
+		{"another boot", files{"pid": me, "identity": me + " 2 abc"}, Probe{}, OtherBoot, "stale state: pid " + me + " was recorded before the last boot"},
+		{"no boot", files{"pid": me, "error": "0", "identity": strings.Join(strings.Fields(id)[:2], " ") + " -"}, Probe{}, Healthy, ""},
+		{"another start", files{"pid": me, "identity": past, "error": "0"}, Probe{}, Stale,
 			"stale state: pid " + me + " is another process now (start time " + strings.Fields(id)[1] + ", recorded 9" + strings.Fields(id)[1] + ")"},
-		{"gone", files{"pid": gone, "error": "0"}, Probe{}, "pid " + gone + " is not running"},
-		{"gone, recorded", files{"pid": gone, "error": "0", "identity": gone + " 1 -"}, Probe{}, "pid " + gone + " is not running"},
-		{"zombie", files{"pid": fmt.Sprint(zombie.Process.Pid), "error": "0"}, Probe{Live: true}, fmt.Sprintf("pid %d has ended (a zombie)", zombie.Process.Pid)},
-		{"not set", files{"pid": me, "identity": id}, Probe{}, "not set since load"},
-		{"never beat", files{"pid": me, "identity": id}, Probe{Live: true, MaxAge: 1}, "no heartbeat: not set since load"},
-		{"bad error", files{"pid": me, "identity": id, "error": "+0\x00"}, Probe{}, `DIR/error holds "+0\x00": want a number from 0 to 2147483647`},
-		{"withdrawn", files{"pid": me, "identity": id, "error": ""}, Probe{}, `DIR/error is empty: the last set could not be recorded`},
-		{"error", files{"pid": me, "identity": id, "error": "3"}, Probe{}, "error 3"},
-		{"error and reason", files{"pid": me, "identity": id, "error": "3", "reason": "3 db\x1bdown"}, Probe{}, "error 3: db?down"},
-		{"error and old reason", files{"pid": me, "identity": id, "error": "3", "reason": "4 db"}, Probe{}, "error 3"},
+		{"gone", files{"pid": gone, "error": "0"}, Probe{}, Gone, "pid " + gone + " is not running in this pid namespace"},
+		{"gone, recorded", files{"pid": gone, "error": "0", "identity": gone + " 1 -"}, Probe{}, Gone, "pid " + gone + " is not running in this pid namespace"},
+		{"zombie", files{"pid": fmt.Sprint(zombie.Process.Pid), "error": "0"}, Probe{Live: true}, Zombie, fmt.Sprintf("pid %d has exited and is a zombie: its parent has not reaped it", zombie.Process.Pid)},
+		{"not set", files{"pid": me, "identity": id}, Probe{}, NotSet, "not ready: loaded, but not set to 0 yet"},
+		{"never beat", files{"pid": me, "identity": id}, Probe{Live: true, MaxAge: 1}, NotSet, "no heartbeat: loaded, but not set yet"},
+		{"bad error", files{"pid": me, "identity": id, "error": "+0\x00"}, Probe{}, Malformed, `DIR/error holds "+0\x00": want a number from 0 to 2147483647`},
+		{"cleared", files{"pid": me, "identity": id, "error": ""}, Probe{}, NotRecorded, `DIR/error is empty: the last set could not be recorded`},
+		{"error", files{"pid": me, "identity": id, "error": "3"}, Probe{}, Error, "error 3"},
+		{"error and reason", files{"pid": me, "identity": id, "error": "3", "reason": "3 db\x1bdown"}, Probe{}, Error, "error 3: db?down"},
+		{"details after the verdict", files{"pid": "x", "error": "+0"}, Probe{Verbose: true}, Malformed, `DIR/pid holds "x": want a pid from 1 to 2147483647`},
+		{"alive with a bad error", files{"pid": me, "identity": id, "error": "+0"}, Probe{Live: true, Verbose: true}, Healthy, ""},
+		{"error and old reason", files{"pid": me, "identity": id, "error": "3", "reason": "4 db"}, Probe{}, Error, "error 3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := new(Probe)
+			var l Line
 			ask := func() {
-				*p = c.ask
+				*p, l = c.ask, Line{}
 				p.Run()
+				p.AppendLine(&l)
 			}
 			c.ask.RunDir, c.ask.Unit = unit(t, c.files), "web"
 			if n := testing.AllocsPerRun(2, ask); n != 0 {
 				t.Errorf("%v allocations", n)
 			}
-			line := strings.ReplaceAll(p.Line(), filepath.Join(c.ask.RunDir, "web"), "DIR")
-			if want := "unhealthy: web: " + c.want; c.want != "" && (p.Healthy || line != want) {
-				t.Errorf("got  %s\nwant %s", line, want)
+			line := strings.ReplaceAll(lineOf(p), filepath.Join(c.ask.RunDir, "web"), "DIR")
+			want := "unhealthy: web: " + c.want
+			if c.cause == Healthy {
+				want = line
 			}
-			if c.want == "" && (!p.Healthy || strings.HasPrefix(line, "healthy: web: pid ") != c.ask.Detail) {
-				t.Errorf("not healthy: %s", line)
+			if p.Cause() != c.cause || line != want {
+				t.Errorf("got  %v: %s\nwant %v: %s", p.Cause(), line, c.cause, want)
 			}
 		})
 	}
@@ -140,9 +153,20 @@ func TestHeartbeat(t *testing.T) {
 		}
 		p := &Probe{RunDir: runDir, Unit: "web", MaxAge: 60.5e9}
 		p.Run()
-		if p.Healthy != (c.want == "") || !strings.HasPrefix(p.Line(), c.want) {
-			t.Errorf("%v ago: %s", c.age, p.Line())
+		if p.Healthy() != (c.want == "") || !strings.HasPrefix(lineOf(p), c.want) {
+			t.Errorf("%v ago: %s", c.age, lineOf(p))
 		}
+	}
+
+	// A lost heartbeat outranks a code.
+	file := filepath.Join(runDir, "web", "error")
+	at := time.Now().Add(-95 * time.Second)
+	if err := errors.Join(os.WriteFile(file, []byte("3"), 0o644), os.Chtimes(file, at, at)); err != nil {
+		t.Fatal(err)
+	}
+	p := &Probe{RunDir: runDir, Unit: "web", MaxAge: 60e9}
+	if p.Run(); p.Cause() != NoHeartbeat {
+		t.Errorf("an old code 3: %s", lineOf(p))
 	}
 }
 
@@ -160,11 +184,32 @@ func TestLineLimit(t *testing.T) {
 
 func check(t *testing.T, p *Probe) {
 	t.Helper()
-	line := p.Line()
+	line := lineOf(p)
 	if len(line) >= LineLimit || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }) {
 		t.Errorf("%d bytes: %q", len(line), line)
 	}
-	if p.Healthy != (line == "" || strings.HasPrefix(line, "healthy: ")) || !p.Healthy && !strings.HasPrefix(line, "unhealthy: ") {
-		t.Errorf("healthy %v: %q", p.Healthy, line)
+	if p.Healthy() != strings.HasPrefix(line, "healthy: ") || !p.Healthy() && !strings.HasPrefix(line, "unhealthy: ") {
+		t.Errorf("%v: %q", p.Cause(), line)
+	}
+}
+
+// TestCauses: every cause has a name of its own, which is an anchor in
+// docs/messages.md, and words of its own.
+func TestCauses(t *testing.T) {
+	names, texts := map[string]bool{}, map[string]bool{}
+	for _, c := range Causes() {
+		if name := c.String(); names[name] || name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-") != "" {
+			t.Errorf("cause %d has the name %q", c, name)
+		}
+		names[c.String()] = true
+		var l Line
+		(&Probe{RunDir: "/run", Unit: "web/", cause: c}).AppendMessage(&l)
+		if texts[l.String()] || l.String() == "" {
+			t.Errorf("cause %v has the message %q", c, l.String())
+		}
+		texts[l.String()] = true
+	}
+	if len(names) != int(causes)-1 || Cause(255).String() != "unknown" {
+		t.Errorf("%d causes of %d, and %v", len(names), causes-1, Cause(255))
 	}
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package state
+package writer
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/healthprobe/healthprobe/internal/state"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,33 +16,32 @@ import (
 // One is enough, because its writer has the lock.
 const tempFile = ".tmp"
 
-// Dir is a unit directory, open and locked. Everything is done relative to the
-// descriptor, so it cannot be exchanged for another on the way.
-type Dir struct {
-	Path string
-
+// directory is an open unit directory. Everything is done relative to the
+// descriptor, so that another directory cannot take its place meanwhile.
+type directory struct {
+	path     string
 	fd       int
 	locked   bool
 	uid, gid int // the directory's owner
-	reader   Reader
+	reader   state.Reader
 }
 
-// Open opens the unit directory at path, which must not be a symbolic link,
-// without its lock.
-func Open(path string) (*Dir, error) {
-	fd, err := again(func() (int, error) {
+// openDirectory opens the unit directory at path, which must not be a symbolic
+// link, without its lock.
+func openDirectory(path string) (*directory, error) {
+	fd, err := retry(func() (int, error) {
 		return unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	})
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	return &Dir{Path: path, fd: fd}, nil
+	return &directory{path: path, fd: fd}, nil
 }
 
-// Read gives a file's value, white space trimmed: nil, nil if the file does not
-// exist. EFBIG says that it is longer than limit, ESPIPE that it is a FIFO,
-// ELOOP that it is a symbolic link.
-func (d *Dir) Read(name string, limit int) ([]byte, error) {
+// read returns a file's value, white space trimmed: nil, nil if the file does not
+// exist. The error is EFBIG if it is longer than limit, ESPIPE if it is a FIFO,
+// ELOOP if it is a symbolic link.
+func (d *directory) read(name string, limit int) ([]byte, error) {
 	value, e := d.reader.Value(d.fd, name, make([]byte, limit+1))
 	switch {
 	case e == unix.ENOENT:
@@ -54,9 +54,9 @@ func (d *Dir) Read(name string, limit int) ([]byte, error) {
 	return value, nil
 }
 
-// Replace gives a file new content and a newline, mode 0644 and, if we are
-// root, the directory's owner. Readers see the old file or the new one.
-func (d *Dir) Replace(name string, content []byte) error {
+// replace replaces a file: new content, mode 0644 and, if we are root, the
+// directory's owner. Readers see the old file or the new one.
+func (d *directory) replace(name string, content []byte) error {
 	fd, err := d.create()
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (d *Dir) Replace(name string, content []byte) error {
 			err = nil
 		}
 	}
-	for b := append(content, '\n'); err == nil && len(b) > 0; {
+	for b := content; err == nil && len(b) > 0; {
 		err = d.do("write", tempFile, func() error {
 			n, err := unix.Write(fd, b)
 			if n == 0 && err == nil {
@@ -90,9 +90,9 @@ func (d *Dir) Replace(name string, content []byte) error {
 	return err
 }
 
-// create makes the temporary file. One that stands there was left by a writer
-// that was killed, for nobody else has the lock.
-func (d *Dir) create() (fd int, err error) {
+// create makes the temporary file. One that exists already was left by a writer
+// that was killed, since nobody else has the lock.
+func (d *directory) create() (fd int, err error) {
 	open := func() error {
 		fd, err = unix.Openat(d.fd, tempFile, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
 		return err
@@ -106,10 +106,10 @@ func (d *Dir) create() (fd int, err error) {
 	return fd, err
 }
 
-// Clear removes what makes a unit loaded, error first: with it gone, no probe
-// calls any process healthy, however the rest goes.
-func (d *Dir) Clear() error {
-	for _, name := range []string{ErrorFile, ReasonFile, PidFile, IdentityFile, tempFile} {
+// clear removes what makes a unit loaded, error first: with it gone, no probe
+// calls any process healthy, whatever happens to the rest.
+func (d *directory) clear() error {
+	for _, name := range []string{state.ErrorFile, state.ReasonFile, state.PidFile, state.IdentityFile, tempFile} {
 		if err := d.remove(name); err != nil {
 			return err
 		}
@@ -117,10 +117,10 @@ func (d *Dir) Clear() error {
 	return nil
 }
 
-// remove removes a file; that there is none is fine.
-func (d *Dir) remove(name string) error {
+// remove removes a file, if it exists.
+func (d *directory) remove(name string) error {
 	err := d.do("remove", name, func() error { return unix.Unlinkat(d.fd, name, 0) })
-	if errors.Is(err, unix.EROFS) { // the kernel says so before it looks whether there is one
+	if errors.Is(err, unix.EROFS) { // the kernel reports this before it looks for the file
 		var st unix.Stat_t
 		if unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) == unix.ENOENT {
 			return nil
@@ -132,19 +132,17 @@ func (d *Dir) remove(name string) error {
 	return err
 }
 
-// Forget removes the reason, if there is one.
-func (d *Dir) Forget() error { return d.remove(ReasonFile) }
-
-// Touch sets the error file's modification time to now.
-func (d *Dir) Touch() error {
-	return d.do("touch", ErrorFile, func() error { return touch(d.fd, ErrorFile) })
+// touch sets the error file's modification time to now.
+func (d *directory) touch() error {
+	return d.do("touch", state.ErrorFile, func() error { return touch(d.fd, state.ErrorFile) })
 }
 
-// Withdraw makes the error file say nothing: it is cut to nothing, which works
-// on a full disk and keeps the heartbeat, or removed if that fails.
-func (d *Dir) Withdraw() error {
-	err := d.do("truncate", ErrorFile, func() error {
-		fd, err := unix.Openat(d.fd, ErrorFile, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+// invalidate makes the error file unhealthy without writing to it. It truncates
+// the file, which works on a full disk and keeps the heartbeat, and removes it
+// if that fails.
+func (d *directory) invalidate() error {
+	err := d.do("truncate", state.ErrorFile, func() error {
+		fd, err := unix.Openat(d.fd, state.ErrorFile, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
@@ -154,27 +152,27 @@ func (d *Dir) Withdraw() error {
 	if err == nil || errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	return d.remove(ErrorFile)
+	return d.remove(state.ErrorFile)
 }
 
-func (d *Dir) file(name string) string {
+func (d *directory) file(name string) string {
 	if name == "" {
-		return d.Path
+		return d.path
 	}
-	return d.Path + "/" + name
+	return d.path + "/" + name
 }
 
-// do makes a system call again while a signal interrupts it, and names the file
-// in its error.
-func (d *Dir) do(op, name string, call func() error) error {
-	_, err := again(func() (struct{}, error) { return struct{}{}, call() })
+// do retries a system call while a signal interrupts it, and names the file in
+// its error.
+func (d *directory) do(op, name string, call func() error) error {
+	_, err := retry(func() (struct{}, error) { return struct{}{}, call() })
 	if err != nil {
 		return &os.PathError{Op: op, Path: d.file(name), Err: err}
 	}
 	return nil
 }
 
-func again[T any](call func() (T, error)) (T, error) {
+func retry[T any](call func() (T, error)) (T, error) {
 	for {
 		v, err := call()
 		if err != syscall.EINTR {

@@ -1,6 +1,6 @@
 //go:build unix
 
-package state
+package writer
 
 import (
 	"errors"
@@ -11,17 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LockWait is how long Lock tries to get the lock of a unit directory.
-const LockWait = 2 * time.Second
+// lockWait is how long lockDirectory tries to get the lock.
+const lockWait = 2 * time.Second
 
-// Lock opens the unit directory at path and takes its lock: flock(2), which the
-// kernel drops with the descriptor, however its holder ends. EWOULDBLOCK says
-// that another process had it for LockWait. With create, a directory that does
-// not exist is made, as 0755.
+// lockDirectory opens the unit directory at path and takes its lock: flock(2),
+// which the kernel drops with the descriptor, however its holder ends. The error
+// is EWOULDBLOCK if another process held it for lockWait. With create, a
+// directory that does not exist is made, as 0755.
 //
 // A child of this process, between fork and exec, has a copy of the descriptor
-// and with it the lock, so nothing is forked from here to Close.
-func Lock(path string, create bool) (*Dir, error) {
+// and with it the lock, so nothing is forked from here to close.
+func lockDirectory(path string, create bool) (*directory, error) {
 	made := false
 	for wait := newWait(); ; {
 		syscall.ForkLock.RLock()
@@ -39,7 +39,7 @@ func Lock(path string, create bool) (*Dir, error) {
 		switch {
 		case errors.Is(err, unix.EWOULDBLOCK) && wait.more():
 		case errors.Is(err, os.ErrNotExist) && create && (!made || wait.more()):
-			_, err := again(func() (int, error) { return 0, unix.Mkdir(path, 0o755) })
+			_, err := retry(func() (int, error) { return 0, unix.Mkdir(path, 0o755) })
 			if err != nil && err != unix.EEXIST {
 				return nil, &os.PathError{Op: "mkdir", Path: path, Err: err}
 			}
@@ -50,11 +50,11 @@ func Lock(path string, create bool) (*Dir, error) {
 	}
 }
 
-// tryLock opens the directory and tries to take its lock. If the path names
-// another directory by then (this one was removed, and made again) the lock
-// would keep nobody out: EWOULDBLOCK, as if another process had it.
-func tryLock(path string) (*Dir, error) {
-	d, err := Open(path)
+// tryLock opens the directory and tries to take its lock. If the path now names
+// another directory (this one was removed, and made again), its lock excludes
+// nobody: report EWOULDBLOCK and let the caller retry.
+func tryLock(path string) (*directory, error) {
+	d, err := openDirectory(path)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func tryLock(path string) (*Dir, error) {
 	}
 	if err == nil {
 		err = d.do("stat", "", func() error {
-			return unix.Fstatat(unix.AT_FDCWD, d.Path, &there, unix.AT_SYMLINK_NOFOLLOW)
+			return unix.Fstatat(unix.AT_FDCWD, d.path, &there, unix.AT_SYMLINK_NOFOLLOW)
 		})
 		if err == nil && (here.Dev != there.Dev || here.Ino != there.Ino) || errors.Is(err, os.ErrNotExist) {
 			err = &os.PathError{Op: "flock", Path: path, Err: unix.EWOULDBLOCK}
@@ -75,23 +75,23 @@ func tryLock(path string) (*Dir, error) {
 	return d, err
 }
 
-// Close closes the directory, which gives the lock back.
-func (d *Dir) Close() {
+// close closes the directory, which releases the lock.
+func (d *directory) close() {
 	unix.Close(d.fd)
 	if d.locked {
 		syscall.ForkLock.RUnlock()
 	}
 }
 
-// wait is the time that is left to get a lock.
+// wait is the time left to get a lock.
 type wait struct {
 	until time.Time
 	pause time.Duration
 }
 
-func newWait() *wait { return &wait{time.Now().Add(LockWait), time.Millisecond} }
+func newWait() *wait { return &wait{time.Now().Add(lockWait), time.Millisecond} }
 
-// more sleeps for 1 to 10 ms, or says that the time is over.
+// more sleeps for 1 to 10 ms, and reports whether there was time left.
 func (w *wait) more() bool {
 	if time.Now().After(w.until) {
 		return false

@@ -1,0 +1,200 @@
+package verdict
+
+import (
+	"syscall"
+
+	"github.com/healthprobe/healthprobe/internal/state"
+)
+
+// checkProcess checks pid, identity and the process that they mean.
+func (p *Probe) checkProcess(dir int) Cause {
+	if cause := p.checkPid(dir); cause != Healthy {
+		return cause
+	}
+	id, cause := p.checkIdentity(dir)
+	if cause != Healthy {
+		return cause
+	}
+	if p.Recorded {
+		p.recorded = id.Start
+		p.process = p.reader.Verify(id)
+	} else {
+		p.process = p.reader.Lookup(p.Pid)
+	}
+	switch p.process.Status {
+	case state.Alive:
+		p.Verified = p.Recorded
+		return Healthy
+	case state.Zombie:
+		return Zombie
+	case state.Reused:
+		return Stale
+	case state.OtherBoot:
+		return OtherBoot
+	case state.Unknown:
+		if p.Recorded {
+			return Unverifiable
+		}
+		if p.process.Exists { // a container without /proc
+			return Healthy
+		}
+	}
+	return Gone
+}
+
+func (p *Probe) checkPid(dir int) Cause {
+	value, e := p.reader.Value(dir, state.PidFile, p.pidBuf[:])
+	if e == syscall.ENOENT {
+		return NotLoaded
+	}
+	if e != 0 {
+		return p.cannotRead(dir, state.PidFile, value, e)
+	}
+	pid, ok := state.ParseNumber(value)
+	if !ok || pid == 0 {
+		return p.blame(Malformed, state.PidFile, value, 0)
+	}
+	p.Pid = pid
+	return Healthy
+}
+
+// checkIdentity fills in Recorded. A directory without identity was written by
+// another program: there the pid has to do.
+func (p *Probe) checkIdentity(dir int) (id state.Identity, cause Cause) {
+	value, e := p.reader.Value(dir, state.IdentityFile, p.identityBuf[:])
+	if e == syscall.ENOENT && p.Strict {
+		return id, NoIdentity
+	}
+	if e == syscall.ENOENT {
+		return id, Healthy
+	}
+	if e != 0 {
+		return id, p.cannotRead(dir, state.IdentityFile, value, e)
+	}
+	id, ok := state.ParseIdentity(value)
+	if !ok {
+		return id, p.blame(Malformed, state.IdentityFile, value, 0)
+	}
+	if id.Pid != p.Pid {
+		return id, IdentityMismatch
+	}
+	p.Recorded = true
+	return id, Healthy
+}
+
+// checkError checks the heartbeat and the code, as far as the question asks for
+// them. A missing heartbeat outranks a code.
+func (p *Probe) checkError(dir int) (cause Cause) {
+	fd, e := p.reader.Open(dir, state.ErrorFile)
+	if e == syscall.ENOENT {
+		return NotSet
+	}
+	p.errorFound = true
+	if e != 0 {
+		return p.cannotRead(dir, state.ErrorFile, nil, e)
+	}
+	if p.Verbose || !p.Live {
+		if code := p.checkCode(fd); !p.Live {
+			cause = code
+		}
+	}
+	if p.Verbose || p.MaxAge > 0 {
+		if heartbeat := p.checkHeartbeat(fd); heartbeat != Healthy {
+			cause = heartbeat
+		}
+	}
+	if p.Code <= 0 && !p.Verbose {
+		p.reader.Close(fd)
+		return cause
+	}
+	state.Close(fd) // with a limit of 9 descriptors there would be none left for the reason
+	p.readReason(dir)
+	return cause
+}
+
+// checkHeartbeat fills in Age. A time in the future counts like one in the past:
+// the clock was set, and the file's time proves nothing.
+func (p *Probe) checkHeartbeat(fd int) Cause {
+	sec, nsec, e := state.ModTime(fd)
+	var now, nowNsec int64
+	if e == 0 {
+		now, nowNsec, e = state.Now()
+	}
+	if e != 0 && p.MaxAge > 0 {
+		return p.blame(Unreadable, state.ErrorFile, nil, e)
+	}
+	if e != 0 {
+		return Healthy
+	}
+	const most = 9e9 // seconds, 285 years: more does not fit in Age
+	p.AgeKnown = true
+	switch d := now - sec; {
+	case d > most:
+		p.Age = most * 1e9
+	case d < -most:
+		p.Age = -most * 1e9
+	default:
+		p.Age = d*1e9 + nowNsec - nsec
+	}
+	switch {
+	case p.MaxAge > 0 && p.Age > p.MaxAge:
+		return NoHeartbeat
+	case p.MaxAge > 0 && p.Age < -p.MaxAge:
+		return Clock
+	}
+	return Healthy
+}
+
+// checkCode fills in Code.
+func (p *Probe) checkCode(fd int) Cause {
+	held, e := p.reader.ReadFrom(fd, p.errorBuf[:])
+	code, ok := state.ParseNumber(held)
+	switch {
+	case e != 0:
+		return p.cannotRead(-1, state.ErrorFile, held, e)
+	case len(held) == 0:
+		return NotRecorded
+	case !ok:
+		return p.blame(Malformed, state.ErrorFile, held, 0)
+	}
+	p.Code = code
+	if code != 0 {
+		return Error
+	}
+	return Healthy
+}
+
+// readReason is for people only: whatever is wrong with the file, the code is
+// valid without its reason.
+func (p *Probe) readReason(dir int) {
+	b, e := p.reader.Value(dir, state.ReasonFile, p.reasonBuf[:])
+	if e != 0 {
+		return
+	}
+	if text, ok := state.ParseReason(b, p.Code); ok {
+		state.Sanitize(text)
+		p.reason = text
+	}
+}
+
+// cannotRead returns the cause for a state file that could not be opened or
+// read, or that is too long. If nothing in the directory can be reached, the
+// directory is to blame.
+func (p *Probe) cannotRead(dir int, name string, held []byte, e syscall.Errno) Cause {
+	if e == syscall.EFBIG {
+		return p.blame(Malformed, name, held, e)
+	}
+	if e == syscall.EACCES && !state.CanSearch(dir) {
+		name = ""
+	}
+	return p.blame(Unreadable, name, nil, e)
+}
+
+// blame returns cause, and notes the facts for its message. Once the verdict is
+// known they stand: what is read after it is only for -v.
+func (p *Probe) blame(cause Cause, file string, held []byte, e syscall.Errno) Cause {
+	if p.cause == Healthy {
+		p.file, p.held, p.errno = file, held, e
+	}
+	return cause
+}

@@ -1,0 +1,164 @@
+package verdict
+
+import (
+	"syscall"
+
+	"github.com/healthprobe/healthprobe/internal/state"
+)
+
+// AppendLine appends what to print about the unit: why it is unhealthy, or what
+// a healthy one is like. One line, without a newline.
+func (p *Probe) AppendLine(l *Line) {
+	if p.Healthy() {
+		l.Text("healthy: ").Printable(p.Unit, 255).Text(": ")
+		p.appendHealthy(l)
+		return
+	}
+	l.Text("unhealthy: ").Printable(p.Unit, 255).Text(": ")
+	p.AppendMessage(l)
+}
+
+// AppendMessage appends why the unit is unhealthy: the words for Cause and its
+// facts.
+func (p *Probe) AppendMessage(l *Line) {
+	switch p.cause {
+	case BadUnit:
+		l.Text("the unit name ").Text(state.UnitProblem(p.Unit))
+	case NoRunDir:
+		l.Text("not loaded: no run directory ").Printable(p.RunDir, 200)
+	case NoDirectory:
+		p.addPath(l.Text("not loaded: no directory "), "")
+	case NotADirectory:
+		if p.errno == syscall.ENOTDIR {
+			l.Printable(p.RunDir, 200)
+		} else {
+			p.addPath(l, "")
+		}
+		l.Text(" must be a directory (symbolic links are not followed)")
+	case NotLoaded:
+		p.addPath(l.Text("not loaded: no pid in "), "")
+	case NoIdentity:
+		p.addPath(l.Text("identity not recorded: no identity in "), "").Text(", and -strict requires one")
+	case IdentityMismatch:
+		p.addPath(l.Text("identity names another process than pid; if another program wrote pid, remove "), state.IdentityFile)
+	case Stale:
+		l.Text("stale state: pid ").Number(int64(p.Pid)).Text(" is another process now (start time ").
+			Text(state.String(p.process.Start)).Text(", recorded ").Text(state.String(p.recorded)).Text(")")
+	case OtherBoot:
+		l.Text("stale state: pid ").Number(int64(p.Pid)).Text(" was recorded before the last boot")
+	case Gone:
+		l.Text("pid ").Number(int64(p.Pid)).Text(" is not running in this pid namespace")
+	case Zombie:
+		l.Text("pid ").Number(int64(p.Pid)).Text(" has exited and is a zombie: its parent has not reaped it")
+	case Unverifiable:
+		p.appendUnverifiable(l)
+	case NotSet:
+		if p.MaxAge > 0 {
+			l.Text("no heartbeat: loaded, but not set yet")
+		} else {
+			l.Text("not ready: loaded, but not set to 0 yet")
+		}
+	case NoHeartbeat:
+		l.Text("no heartbeat for ").Seconds(roundUp(p.Age)).Text(" (limit ").Seconds(p.MaxAge).Text(")")
+	case Clock:
+		p.addPath(l.Text("no heartbeat: "), state.ErrorFile).Text(" is dated ").Seconds(roundUp(-p.Age)).
+			Text(" in the future (limit ").Seconds(p.MaxAge).Text("): was the clock set back?")
+	case NotRecorded:
+		p.addPath(l, state.ErrorFile).Text(" is empty: the last set could not be recorded")
+	case Error:
+		p.appendCode(l)
+	case Malformed:
+		p.appendMalformed(l)
+	case Unreadable:
+		verb := "cannot open "
+		switch {
+		case p.file != "":
+			verb = "cannot read "
+		case p.opened:
+			verb = "cannot search "
+		}
+		p.addPath(l.Text(verb), p.file).Text(": ").Errno(p.errno)
+	}
+}
+
+func (p *Probe) appendUnverifiable(l *Line) {
+	l.Text("cannot verify pid ").Number(int64(p.Pid)).Text(": ")
+	if p.process.BootErr {
+		l.Text("cannot read " + state.BootIDPath + ": ").Errno(p.process.Err)
+		return
+	}
+	if p.process.Err == syscall.ENOENT || p.process.Err == syscall.ESRCH {
+		p.addStat(l.Text("it is running, but ")).Text(" does not exist: is /proc mounted, and without hidepid?")
+		return
+	}
+	if p.process.Err == 0 {
+		p.addStat(l).Text(" is malformed")
+		return
+	}
+	p.addStat(l.Text("cannot read ")).Text(": ").Errno(p.process.Err)
+}
+
+func (p *Probe) appendMalformed(l *Line) {
+	limit, want := int64(state.PidLimit), "a pid from 1 to 2147483647"
+	switch p.file {
+	case state.IdentityFile:
+		limit, want = state.IdentityLimit, `"<pid> <start time> <boot id>"`
+	case state.ErrorFile:
+		limit, want = state.ErrorLimit, "a number from 0 to 2147483647"
+	}
+	p.addPath(l, p.file)
+	switch {
+	case p.errno == syscall.EFBIG:
+		l.Text(" holds more than ").Number(limit).Text(" bytes: ").Quoted(state.Clip(p.held, 40)).Text("...")
+	case len(p.held) == 0:
+		l.Text(" is empty: want ").Text(want)
+	default:
+		l.Text(" holds ").Quoted(p.held).Text(": want ").Text(want)
+	}
+}
+
+func (p *Probe) appendHealthy(l *Line) {
+	l.Text("pid ").Number(int64(p.Pid))
+	if p.Verified {
+		l.Text(", identity verified")
+	} else {
+		l.Text(", identity not recorded")
+	}
+	switch {
+	case p.AgeKnown && p.Age < 0:
+		l.Text(", age -").Seconds(-p.Age)
+	case p.AgeKnown:
+		l.Text(", age ").Seconds(p.Age)
+	}
+	switch l.Text(", "); {
+	case p.Code >= 0:
+		p.appendCode(l)
+	case p.errorFound:
+		l.Text("error unreadable")
+	default:
+		l.Text("not set yet")
+	}
+}
+
+func (p *Probe) appendCode(l *Line) {
+	l.Text("error ").Number(int64(p.Code))
+	if len(p.reason) > 0 {
+		l.Text(": ").Text(p.Reason())
+	}
+}
+
+// addPath adds the path of a state file, or of the directory.
+func (p *Probe) addPath(l *Line, name string) *Line { return l.Path(p.RunDir, p.Unit, name) }
+
+func (p *Probe) addStat(l *Line) *Line {
+	return l.Text("/proc/").Number(int64(p.Pid)).Text("/stat")
+}
+
+// roundUp returns whole seconds for times of 10 s and more, and milliseconds for
+// others: upwards, so that an age never reads like the limit that it exceeds.
+func roundUp(ns int64) int64 {
+	if ns < 10e9 {
+		return (ns + 1e6 - 1) / 1e6 * 1e6
+	}
+	return (ns + 1e9 - 1) / 1e9 * 1e9
+}

@@ -1,0 +1,126 @@
+// Package verdict decides whether a unit is healthy. It is the one place that
+// does: both entries of healthprobe and healthctl status call it.
+//
+// A Probe is a question. Run answers it from the files (checks.go) with a Cause
+// (cause.go), and AppendLine puts that into words (message.go, line.go).
+//
+// All but Causes allocates nothing, never blocks, never forks and never writes a
+// file, and on linux/amd64 and linux/arm64 it also runs before the Go runtime
+// has started (see cmd/healthprobe). Anything unreadable or malformed is
+// unhealthy, with two exceptions: Live ignores the error code, and without an
+// identity kill(2) decides.
+package verdict
+
+import (
+	"syscall"
+
+	"github.com/healthprobe/healthprobe/internal/state"
+)
+
+// Probe is one question about one unit, and after Run the answer. The zero value
+// with RunDir and Unit filled in is the readiness question. Run it once.
+type Probe struct {
+	RunDir  string
+	Unit    string
+	Live    bool  // liveness: is the process there? The error code does not count
+	Strict  bool  // a directory without identity, written by others, is unhealthy
+	Verbose bool  // find out Code, Age and Reason even if the verdict does not need them
+	MaxAge  int64 // nanoseconds since the last set or beat; 0: any
+
+	Recorded bool  // there is an identity
+	Verified bool  // and it is that of the live process
+	Pid      int32 // 0: unknown
+	Code     int32 // -1: unknown
+	AgeKnown bool  // there is an error file
+	Age      int64 // nanoseconds since the last set or beat; negative: in the future
+
+	cause      Cause
+	opened     bool          // the unit directory could be opened
+	file       string        // the state file that cause is about; "" is the directory
+	held       []byte        // what it holds
+	errno      syscall.Errno // why it could not be opened or read
+	process    state.Process // behind Pid
+	recorded   []byte        // the start time in identity
+	reason     []byte        // the text that belongs to Code
+	errorFound bool          // there is an error file, readable or not
+
+	reader      state.Reader
+	pidBuf      [state.PidLimit + 1]byte
+	errorBuf    [state.ErrorLimit + 1]byte
+	identityBuf [state.IdentityLimit + 1]byte
+	reasonBuf   [state.ReasonLimit + 1]byte
+	path        [4096]byte // PATH_MAX, the NUL included
+}
+
+// Cause returns why the unit is unhealthy, or Healthy.
+func (p *Probe) Cause() Cause { return p.cause }
+
+// Healthy reports whether Run found nothing wrong.
+func (p *Probe) Healthy() bool { return p.cause == Healthy }
+
+// Reason returns the text that belongs to Code, fit to print, or "".
+func (p *Probe) Reason() string { return state.String(p.reason) }
+
+// KeepOpen makes Run leave the closing of files to the kernel, for a process
+// that exits at once.
+func (p *Probe) KeepOpen() { p.reader.KeepOpen = true }
+
+// Run finds the Cause. It reads pid, identity, the process and error in this
+// order: load removes error before anything else, so an error that is read last
+// belongs to the process that was checked, or to a later one.
+func (p *Probe) Run() {
+	p.Code = -1
+	if state.UnitProblem(p.Unit) != "" {
+		p.cause = BadUnit
+		return
+	}
+	dir, cause := p.openDir()
+	if cause != Healthy {
+		p.cause = cause
+		return
+	}
+	p.opened = true
+	p.cause = p.checkProcess(dir)
+	if p.cause == Healthy && (!p.Live || p.MaxAge > 0) {
+		p.cause = p.checkError(dir)
+	} else if p.Verbose {
+		p.checkError(dir)
+	}
+	p.reader.Close(dir)
+}
+
+func (p *Probe) openDir() (dir int, cause Cause) {
+	n := state.Put(p.path[:], 0, p.RunDir)
+	n = state.Put(p.path[:], n, "/")
+	n = state.Put(p.path[:], n, p.Unit)
+	n = state.Put(p.path[:], n, "\x00")
+	e := syscall.ENAMETOOLONG
+	if len(p.RunDir)+len(p.Unit)+2 == n {
+		dir, e = state.OpenDir(&p.path[0])
+	}
+	switch e {
+	case 0:
+		return dir, Healthy
+	case syscall.ENOENT:
+		if p.openRunDir() == syscall.ENOENT {
+			return -1, NoRunDir // most likely a mistyped name
+		}
+		return -1, NoDirectory
+	case syscall.ENOTDIR, syscall.ELOOP:
+		// ENOTDIR tells the message that the run directory is to blame.
+		return -1, p.blame(NotADirectory, "", nil, p.openRunDir())
+	}
+	return -1, p.blame(Unreadable, "", nil, e)
+}
+
+// openRunDir returns the error of opening the run directory, which unlike the
+// unit's may be a symbolic link.
+func (p *Probe) openRunDir() syscall.Errno {
+	n := state.Put(p.path[:], 0, p.RunDir)
+	state.Put(p.path[:], n, "/.\x00")
+	dir, e := state.OpenDir(&p.path[0])
+	if e == 0 {
+		p.reader.Close(dir)
+	}
+	return e
+}

@@ -1,0 +1,14 @@
+//go:build unix && !linux
+
+package writer
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func touch(dir int, name string) error {
+	now := unix.NsecToTimespec(time.Now().UnixNano())
+	return unix.UtimesNanoAt(dir, name, []unix.Timespec{now, now}, unix.AT_SYMLINK_NOFOLLOW)
+}
