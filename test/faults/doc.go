@@ -10,18 +10,18 @@
 // # How
 //
 // The programs are the real ones, linked as a release by ./build.sh, and a small
-// application that uses package writer (testdata/app). A tracer (tracer_test.go,
+// application that uses package writer (testdata/app). A tracer (tracer_run_test.go,
 // ptrace(2)) stops a program at each of its file-system calls, counted over all
 // threads, for the Go runtime is free to make each call on another one. A
-// scenario (scenarios_test.go) arranges a state directory and the processes
+// scenario (scenario_load_test.go) arranges a state directory and the processes
 // around it, and says what the verdict is before its command and after it. From
 // that follows what the probe may say in between:
 //
-//   - frozen (points_test.go): before and after each call the command stands
+//   - frozen (scenario_points_test.go): before and after each call the command stands
 //     still while a real healthprobe is asked. If the verdict is the same before
 //     and after the command it never is another; if not, it changes once;
 //   - killed before and after each call;
-//   - each call fails (faults_test.go): ENOSPC, EDQUOT, EIO, EROFS, EMFILE,
+//   - each call fails (scenario_faults_test.go): ENOSPC, EDQUOT, EIO, EROFS, EMFILE,
 //     EINTR, a short write, done but reported as failed, that call alone or all
 //     from there on, a process that hidepid hides. The command then says that it
 //     failed, or has done its work all the same.
@@ -29,16 +29,16 @@
 // After each of these the next load and the next set must work: unhealthy after
 // the one, healthy after the other.
 //
-// Two at once (pairs_test.go): one program is stopped before each of its calls
+// Two at once (race_run_test.go): one program is stopped before each of its calls
 // while another runs through, or comes to wait for the lock. The probe gets
-// faults as well (probe_test.go): whatever fails, unhealthy never becomes
-// healthy. Pids are reused for real in a pid namespace (reuse_test.go), /proc is
-// hidden in a mount namespace (hidden_test.go). Hostile neighbours, names, times
+// faults as well (scenario_probe_test.go): whatever fails, unhealthy never becomes
+// healthy. Pids are reused for real in a pid namespace (env_reuse_test.go), /proc is
+// hidden in a mount namespace (env_hidden_test.go). Hostile neighbours, names, times
 // and plain load have files of their own.
 //
 // # The test of the test
 //
-// planted_test.go is a table of bugs. Each is patched into a copy of the source
+// mutant_run_test.go is a table of bugs. Each is patched into a copy of the source
 // (go build -overlay), built, and must be found by the scenarios named beside
 // it. A bug whose patch no longer applies fails the test: it has to move with
 // the code.
