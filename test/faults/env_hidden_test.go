@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stranger is a user who owns nothing here.
-var stranger = &syscall.Credential{Uid: 65534, Gid: 65534}
+// nobody is the user for tests that need one other than root.
+var nobody = &syscall.Credential{Uid: 65534, Gid: 65534}
 
-// TestHidden asks as a stranger, in a mount namespace of the test's own, what
-// hidepid and a missing /proc let him see.
-func TestHidden(t *testing.T) {
-	if !enter(t) {
+// TestHiddenProc runs the programs as nobody in a mount namespace where hidepid
+// or a missing /proc hides the owner of the unit.
+func TestHiddenProc(t *testing.T) {
+	if !inNamespaces(t) {
 		return
 	}
 	for _, proc := range []string{"hidepid=1", "hidepid=2", ""} {
@@ -30,100 +30,100 @@ func TestHidden(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			h := newHarness()
-			h.run([]func(){func() { h.look(proc != "") }})
+			h.run([]func(){func() { h.probeHidden(proc != "") }})
 			h.report(t)
 		})
 	}
 }
 
-// look asks about a process of root's, as root and as a stranger.
-func (h *harness) look(hasProc bool) {
-	w := h.newWorld()
-	defer w.close()
-	must(unix.Chown(w.runDir, int(stranger.Uid), int(stranger.Gid)))
-	l := w.application("load", "set:0", "ready", "wait")
+// probeHidden loads a unit as root and uses it as root and as nobody.
+func (h *harness) probeHidden(hasProc bool) {
+	f := h.newFixture()
+	defer f.close()
+	must(unix.Chown(f.runDir, int(nobody.Uid), int(nobody.Gid)))
+	p := f.startApp("load", "set:0", "ready", "wait")
 	if !hasProc {
-		w.put("identity", l.pidArg()+" 1 0-0\n") // recorded while there was a /proc
+		f.writeFile("identity", p.pidArg()+" 1 0-0\n") // recorded while there was a /proc
 	}
-	w.expect(stranger, "cannot verify", w.probeArgs()...)
-	w.expect(stranger, "cannot verify", w.probeArgs("-live")...)
+	f.expect(nobody, "cannot verify", f.probeArgs()...)
+	f.expect(nobody, "cannot verify", f.probeArgs("-live")...)
 	if hasProc {
-		w.expect(nil, "", w.probeArgs()...)
+		f.expect(nil, "", f.probeArgs()...)
 	}
 
-	// Whoever cannot tell who owns the unit refuses, and changes nothing.
-	w.expect(stranger, "cannot tell", w.ctlArgs("set", "0")...)
-	w.expect(stranger, "cannot tell", w.ctlArgs("beat")...)
-	w.expect(stranger, "cannot tell", w.ctlArgs("load", "-pid", w.strangersLife().pidArg())...)
-	if held, _ := w.file("error"); held != "0\n" {
-		w.violated("refused, but error holds %q now", held)
+	// A command that cannot tell who owns the unit fails and changes nothing.
+	f.expect(nobody, "cannot tell", f.ctlArgs("set", "0")...)
+	f.expect(nobody, "cannot tell", f.ctlArgs("beat")...)
+	f.expect(nobody, "cannot tell", f.ctlArgs("load", "-pid", f.startAsNobody().pidArg())...)
+	if held, _ := f.readFile("error"); held != "0\n" {
+		f.violationf("the commands failed, but error holds %q now", held)
 	}
 
-	// Without identity kill(2) decides, and it tells even strangers.
-	must(unix.Unlink(w.path("identity")))
-	w.expect(stranger, "", w.probeArgs()...)
-	w.expect(stranger, "-strict", w.probeArgs("-strict")...)
-	for _, l := range w.lives {
-		l.end()
+	// Without identity kill(2) decides, and any user may ask it.
+	must(unix.Unlink(f.path("identity")))
+	f.expect(nobody, "", f.probeArgs()...)
+	f.expect(nobody, "-strict", f.probeArgs("-strict")...)
+	for _, p := range f.processes {
+		p.kill()
 	}
-	w.expect(stranger, "not running", w.probeArgs()...)
+	f.expect(nobody, "not running", f.probeArgs()...)
 
-	// A process sees itself whatever hidepid says, and where there is no /proc,
-	// nobody needs it.
-	must(unix.Rename(w.path(), w.path()+".old"))
-	w.expect(stranger, "", w.app, w.runDir, w.unit, "load", "set:0", "beat", "set:3:gone")
-	w.expect(stranger, "not running", w.probeArgs()...)
-	if _, recorded := w.file("identity"); recorded != hasProc {
-		w.violated("the identity was recorded: %v, want %v", recorded, hasProc)
+	// A process sees itself whatever hidepid is, and without /proc it records no
+	// identity.
+	must(unix.Rename(f.path(), f.path()+".old"))
+	f.expect(nobody, "", f.app, f.runDir, f.unit, "load", "set:0", "beat", "set:3:gone")
+	f.expect(nobody, "not running", f.probeArgs()...)
+	if _, recorded := f.readFile("identity"); recorded != hasProc {
+		f.violationf("the identity was recorded: %v, want %v", recorded, hasProc)
 	}
 }
 
-// expect runs a command that has to succeed silently, or to fail with one line
-// that says why.
-func (w *world) expect(cred *syscall.Credential, says string, argv ...string) {
-	w.point()
-	o := w.commandAs(cred, argv...)
+// expect runs a command. It must succeed and print no error if want is "", or else
+// fail with one line that contains want.
+func (f *fixture) expect(cred *syscall.Credential, want string, argv ...string) {
+	f.countPoint()
+	o := f.commandAs(cred, argv...)
 	switch {
-	case says == "" && o.status == 0 && o.stderr == "":
-	case says != "" && o.status == 1 && strings.Count(o.stderr, "\n") == 1 && strings.Contains(o.stderr, says):
+	case want == "" && o.status == 0 && o.stderr == "":
+	case want != "" && o.status == 1 && strings.Count(o.stderr, "\n") == 1 && strings.Contains(o.stderr, want):
 	default:
-		w.violated("%s: status %d, %q; want %q", strings.Join(argv[1:], " "), o.status, o.stderr, says)
+		f.violationf("%s: status %d, %q; want %q", strings.Join(argv[1:], " "), o.status, o.stderr, want)
 	}
 }
 
-// TestHiddenOwner lets a stranger's commands meet an owner that hidepid hides,
-// with all faults: they are refused, and the owner stays healthy.
+// TestHiddenOwner runs commands as nobody, with all faults, on a unit whose owner
+// hidepid hides. They must fail, and the owner must stay healthy.
 func TestHiddenOwner(t *testing.T) {
-	if !enter(t) {
+	if !inNamespaces(t) {
 		return
 	}
 	mountProc("hidepid=2")
-	tracing(t)
+	requirePtrace(t)
 	h := newHarness()
-	h.try(hiddenOwner())
+	h.runScenarios(hiddenOwner())
 	h.report(t)
 }
 
 func hiddenOwner() []scenario {
-	as := func(argv func(w *world) []string) func(*world) command {
-		return func(w *world) command {
-			must(unix.Chown(w.runDir, int(stranger.Uid), int(stranger.Gid)))
-			l := w.ownedBy("0")
-			must(unix.Chown(w.path(), int(stranger.Uid), int(stranger.Gid)))
-			return command{argv: argv(w), cred: stranger, next: l}
+	as := func(argv func(f *fixture) []string) func(*fixture) command {
+		return func(f *fixture) command {
+			must(unix.Chown(f.runDir, int(nobody.Uid), int(nobody.Gid)))
+			p := f.recordOwner("0")
+			must(unix.Chown(f.path(), int(nobody.Uid), int(nobody.Gid)))
+			return command{argv: argv(f), cred: nobody, nextOwner: p}
 		}
 	}
 	return []scenario{
-		{name: "load, owner hidden by hidepid", before: healthy, after: healthy, refuses: true,
-			arrange: as(func(w *world) []string { return w.ctlArgs("load", "-pid", w.strangersLife().pidArg()) })},
-		{name: "set 0, owner hidden by hidepid", before: healthy, after: healthy, refuses: true, rare: true,
-			arrange: as(func(w *world) []string { return w.ctlArgs("set", "0") })},
+		{name: "load, owner hidden by hidepid", before: healthy, after: healthy, mustFail: true,
+			arrange: as(func(f *fixture) []string { return f.ctlArgs("load", "-pid", f.startAsNobody().pidArg()) })},
+		{name: "set 0, owner hidden by hidepid", before: healthy, after: healthy, mustFail: true, similar: true,
+			arrange: as(func(f *fixture) []string { return f.ctlArgs("set", "0") })},
 	}
 }
 
-// strangersLife is a process that a stranger's command can see.
-func (w *world) strangersLife() *life {
+// startAsNobody starts a process that user nobody can see in spite of hidepid.
+func (f *fixture) startAsNobody() *process {
 	cmd := exec.Command("sleep", "1000")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: stranger}
-	return w.begin(cmd)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: nobody}
+	return f.start(cmd)
 }

@@ -3,94 +3,95 @@
 package faults
 
 import (
+	"fmt"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/healthprobe/healthprobe/internal/testenv"
 	"golang.org/x/sys/unix"
 )
 
-// neighbour is what somebody put into, or in place of, the directory of a unit
-// that a live process owns and whose last code was 0.
-type neighbour struct {
+// hostileDir is a change that somebody makes to the directory of a healthy unit, or
+// to a file in it.
+type hostileDir struct {
 	name    string
-	put     func(w *world)
-	says    string // by the probe; "": healthy
-	blocked bool   // it stands in the way of load, which has to say so
+	change  func(f *fixture)
+	want    string // in the line of the probe; "": healthy
+	blocked bool   // load cannot replace it, and must fail
 }
 
-// TestHostileNeighbours asks the probe, which must not block, and then uses the
-// directory with healthctl, which either works or says in one line why not.
-func TestHostileNeighbours(t *testing.T) {
+// TestHostileDirectory runs the probe, which must not block, and then healthctl,
+// which either works or explains in one line why not.
+func TestHostileDirectory(t *testing.T) {
 	testenv.Require(t, os.Geteuid() == 0, "making devices and giving files away needs root")
 	h := newHarness()
 	var jobs []func()
-	for _, n := range neighbours() {
-		jobs = append(jobs, func() { n.meet(h) })
+	for _, d := range hostileDirs() {
+		jobs = append(jobs, func() { d.run(h) })
 	}
 	h.run(jobs)
 	h.report(t)
 }
 
-func (n *neighbour) meet(h *harness) {
-	w := h.newWorld()
-	defer w.close()
-	l := w.ownedBy("0")
-	must(os.WriteFile(w.runDir+"/bystander", []byte("untouched\n"), 0o600))
-	n.put(w)
-	w.point()
+func (d *hostileDir) run(h *harness) {
+	f := h.newFixture()
+	defer f.close()
+	p := f.recordOwner("0")
+	must(os.WriteFile(f.runDir+"/bystander", []byte("untouched\n"), 0o600))
+	d.change(f)
+	f.countPoint()
 	for _, flags := range [][]string{nil, {"-v"}, {"-max-age", "1h"}} {
-		ok, line := w.healthy(flags...)
-		if ok != (n.says == "") || !strings.Contains(line, n.says) {
-			w.violated("%s, probe %v: healthy %v, %q, want %q", n.name, flags, ok, line, n.says)
+		ok, line := f.healthy(flags...)
+		if ok != (d.want == "") || !strings.Contains(line, d.want) {
+			f.violationf("%s, probe %v: healthy %v, %q, want %q", d.name, flags, ok, line, d.want)
 		}
 	}
-	w.healthy("-live", "-strict")
-	w.oneLine(n.name, w.ctlArgs("beat"))
+	f.healthy("-live", "-strict")
+	f.succeeds(d.name, f.ctlArgs("beat"))
 	for _, set := range [][]string{{"3", "gone"}, {"0"}, {"3"}} {
-		w.oneLine(n.name, w.ctlArgs("set", set...))
-		if ok, _ := w.healthy(); ok && set[0] == "3" {
-			w.violated("%s: healthy after set %v", n.name, set)
+		f.succeeds(d.name, f.ctlArgs("set", set...))
+		if ok, _ := f.healthy(); ok && set[0] == "3" {
+			f.violationf("%s: healthy after set %v", d.name, set)
 		}
 	}
-	l.end()
-	next := w.life()
-	loaded := w.oneLine(n.name, w.ctlArgs("load", "-pid", next.pidArg()))
-	if loaded == n.blocked {
-		w.violated("%s: the next load works: %v", n.name, loaded)
+	p.kill()
+	next := f.startProcess()
+	loaded := f.succeeds(d.name, f.ctlArgs("load", "-pid", next.pidArg()))
+	if loaded == d.blocked {
+		f.violationf("%s: the next load succeeds: %v", d.name, loaded)
 	}
-	if ok, _ := w.healthy(); ok {
-		w.violated("%s: healthy after load", n.name)
+	if ok, _ := f.healthy(); ok {
+		f.violationf("%s: healthy after load", d.name)
 	}
 	if loaded {
-		w.expect(nil, "", w.ctlArgs("set", "0")...)
-		w.expect(nil, "", w.probeArgs()...)
+		f.expect(nil, "", f.ctlArgs("set", "0")...)
+		f.expect(nil, "", f.probeArgs()...)
 	}
-	w.oneLine(n.name, w.ctlArgs("reset"))
-	if b, _ := os.ReadFile(w.runDir + "/bystander"); string(b) != "untouched\n" {
-		w.violated("%s: the file behind the link holds %q now", n.name, b)
+	f.succeeds(d.name, f.ctlArgs("reset"))
+	if b, _ := os.ReadFile(f.runDir + "/bystander"); string(b) != "untouched\n" {
+		f.violationf("%s: the target of the link holds %q now", d.name, b)
 	}
 }
 
-// oneLine runs a command that may fail, but then says why in one line.
-func (w *world) oneLine(name string, argv []string) (worked bool) {
-	o := w.command(argv...)
+// succeeds runs a command and reports whether it succeeds. If not, it must explain
+// why in one line.
+func (f *fixture) succeeds(name string, argv []string) (succeeded bool) {
+	o := f.command(argv...)
 	if o.status == 0 && o.stderr == "" {
 		return true
 	}
 	if o.status != 1 || strings.Count(o.stderr, "\n") != 1 || !strings.HasPrefix(o.stderr, "healthctl: ") {
-		w.violated("%s: %s: status %d, %q", name, argv[1], o.status, o.stderr)
+		f.violationf("%s: %s: status %d, %q", name, argv[1], o.status, o.stderr)
 	}
 	return false
 }
 
-// instead removes a state file and puts something else in its place.
-func instead(file string, put func(path string) error) func(*world) {
-	return func(w *world) {
-		must(os.RemoveAll(w.path(file)))
-		must(put(w.path(file)))
+// instead replaces a state file by what put makes.
+func instead(file string, put func(path string) error) func(*fixture) {
+	return func(f *fixture) {
+		must(os.RemoveAll(f.path(file)))
+		must(put(f.path(file)))
 	}
 }
 
@@ -106,13 +107,13 @@ func sparse(text string) func(string) error {
 
 func fifo(path string) error { return unix.Mkfifo(path, 0o644) }
 
-// fullFIFO is one from which a careless reader gets "0". It stays full as long
-// as somebody has it open.
+// fullFIFO makes a FIFO from which a careless reader reads "0". It keeps its content
+// as long as it is open.
 func fullFIFO(path string) error {
 	if err := fifo(path); err != nil {
 		return err
 	}
-	fd, err := unix.Open(path, unix.O_RDWR, 0) // closed with the test
+	fd, err := unix.Open(path, unix.O_RDWR, 0) // stays open until the test ends
 	if err == nil {
 		_, err = unix.Write(fd, []byte("0\n"))
 	}
@@ -125,7 +126,7 @@ func device(major, minor uint32) func(string) error {
 
 func directory(path string) error { return os.Mkdir(path, 0o755) }
 
-// fullDirectory cannot be replaced by a file, nor removed as an empty one.
+// fullDirectory makes a directory that neither rename nor rmdir can remove.
 func fullDirectory(path string) error { return os.MkdirAll(path+"/0", 0o755) }
 
 func linkTo(target string) func(string) error {
@@ -138,20 +139,14 @@ func socket(path string) error {
 		return err
 	}
 	defer unix.Close(fd)
-	// The path may be too long for an address: bind where the directory is.
+	// The path may be too long for a socket address, so go through the directory.
 	dir, err := os.Open(path[:strings.LastIndexByte(path, '/')])
 	if err != nil {
 		return err
 	}
 	defer dir.Close()
-	return unix.Bind(fd, &unix.SockaddrUnix{Name: procPath(dir) + path[strings.LastIndexByte(path, '/'):]})
+	return unix.Bind(fd, &unix.SockaddrUnix{Name: fmt.Sprintf("/proc/self/fd/%d", dir.Fd()) + path[strings.LastIndexByte(path, '/'):]})
 }
 
-// asOther gives a path to another user.
-func asOther(path string) { must(unix.Chown(path, int(stranger.Uid), int(stranger.Gid))) }
-
-func ownerOf(path string) (uid uint32) {
-	info, err := os.Lstat(path)
-	must(err)
-	return info.Sys().(*syscall.Stat_t).Uid
-}
+// chownToNobody makes user nobody the owner of a path.
+func chownToNobody(path string) { must(unix.Chown(path, int(nobody.Uid), int(nobody.Gid))) }

@@ -9,101 +9,103 @@ import (
 	"time"
 )
 
-// between is the time between two lives with one pid. Start times count in
-// ticks of 10 ms, and two lives within one tick are beyond what is promised.
+// between is the time between two processes with the same pid. Start times have a
+// resolution of 10 ms, and healthprobe does not promise to tell apart two processes
+// that start within the same tick.
 const between = 30 * time.Millisecond
 
-// TestReusedPid gives a process the pid of one that loaded, set 0 and died: what
-// a container that is started again does with pid 1. It needs a pid namespace
-// of its own, where nobody else takes the numbers.
+// TestReusedPid runs commands for a process that has the pid of one that loaded, set
+// 0 and died, like pid 1 after a restart of the container. It needs its own pid
+// namespace, where no other process takes the pid.
 func TestReusedPid(t *testing.T) {
-	if !enter(t) {
+	if !inNamespaces(t) {
 		return
 	}
-	tracing(t)
+	requirePtrace(t)
 	h := newHarness()
-	h.try(reused())
+	h.runScenarios(reused())
 	h.report(t)
 }
 
-// reused are the scenarios in which the pid is reused for real.
+// reused returns the scenarios in which the kernel really reuses the pid.
 func reused() []scenario {
 	return []scenario{
-		{name: "reused pid: application loads", own: true, before: unhealthy, after: unhealthy, rare: true,
-			arrange: func(w *world) command { return w.secondLife(w.doing("load")) }},
-		{name: "reused pid: application loads and sets 0", own: true, before: unhealthy, after: healthy, writes: "0", rare: true,
-			arrange: func(w *world) command { return w.secondLife(w.doing("set:0", "load")) }},
-		{name: "reused pid: application sets 0 without load", own: true, before: unhealthy, after: unhealthy, refuses: true, writes: "0", rare: true,
-			arrange: func(w *world) command { return w.secondLife(w.doing("set:0")) }},
-		{name: "reused pid: exec", own: true, before: unhealthy, after: healthy, writes: "0", rare: true,
-			arrange: func(w *world) command { return w.secondLife(command{argv: w.ctlArgs("exec", "sleep", "0")}) }},
-		{name: "reused pid: load", before: unhealthy, after: unhealthy, rare: true,
-			arrange: func(w *world) command { return w.loadFor(w.reborn()) }},
-		{name: "reused pid: set 0", before: unhealthy, after: unhealthy, refuses: true, writes: "0", rare: true,
-			arrange: func(w *world) command {
-				l := w.reborn()
-				return command{argv: w.ctlArgs("set", "-pid", l.pidArg(), "0"), next: l}
+		{name: "reused pid: application loads", self: true, before: unhealthy, after: unhealthy, similar: true,
+			arrange: func(f *fixture) command { return f.withReusedPid(f.appCommand("load")) }},
+		{name: "reused pid: application loads and sets 0", self: true, before: unhealthy, after: healthy, code: "0", similar: true,
+			arrange: func(f *fixture) command { return f.withReusedPid(f.appCommand("set:0", "load")) }},
+		{name: "reused pid: application sets 0 without load", self: true, before: unhealthy, after: unhealthy, mustFail: true, code: "0", similar: true,
+			arrange: func(f *fixture) command { return f.withReusedPid(f.appCommand("set:0")) }},
+		{name: "reused pid: exec", self: true, before: unhealthy, after: healthy, code: "0", similar: true,
+			arrange: func(f *fixture) command { return f.withReusedPid(command{argv: f.ctlArgs("exec", "sleep", "0")}) }},
+		{name: "reused pid: load", before: unhealthy, after: unhealthy, similar: true,
+			arrange: func(f *fixture) command { return f.loadFor(f.startWithReusedPid()) }},
+		{name: "reused pid: set 0", before: unhealthy, after: unhealthy, mustFail: true, code: "0", similar: true,
+			arrange: func(f *fixture) command {
+				p := f.startWithReusedPid()
+				return command{argv: f.ctlArgs("set", "-pid", p.pidArg(), "0"), nextOwner: p}
 			}},
-		{name: "reused pid: reset", before: unhealthy, after: unhealthy, rare: true,
-			arrange: func(w *world) command { return command{argv: w.ctlArgs("reset"), next: w.reborn()} }},
+		{name: "reused pid: reset", before: unhealthy, after: unhealthy, similar: true,
+			arrange: func(f *fixture) command { return command{argv: f.ctlArgs("reset"), nextOwner: f.startWithReusedPid()} }},
 	}
 }
 
-// firstLife is an application that loads, sets 0 and is killed. It gives its pid.
-func (w *world) firstLife() int {
-	l := w.application("load", "set:0", "ready", "wait")
-	if ok, line := w.healthy(); !ok {
-		w.violated("the first life is not healthy: %s", line)
+// runAndKill runs an application that loads and sets 0, kills it and returns its
+// pid.
+func (f *fixture) runAndKill() int {
+	p := f.startApp("load", "set:0", "ready", "wait")
+	if ok, line := f.healthy(); !ok {
+		f.violationf("the first process is not healthy: %s", line)
 	}
-	l.end()
+	p.kill()
 	time.Sleep(between)
-	return l.pid
+	return p.pid
 }
 
-// secondLife lets the command have the pid of an earlier one.
-func (w *world) secondLife(c command) command {
-	c.pid = w.firstLife()
+// withReusedPid makes the command run with the pid of a previous application.
+func (f *fixture) withReusedPid(c command) command {
+	c.pid = f.runAndKill()
 	return c
 }
 
-// reborn is a process with the pid of an earlier one.
-func (w *world) reborn() *life {
-	pid := w.firstLife()
+// startWithReusedPid starts a process with the pid of a previous application.
+func (f *fixture) startWithReusedPid() *process {
+	pid := f.runAndKill()
 	for range 1000 {
 		must(nextPid(pid))
-		l := w.begin(exec.Command("sleep", "1000"))
-		if l.pid == pid {
-			return l
+		p := f.start(exec.Command("sleep", "1000"))
+		if p.pid == pid {
+			return p
 		}
-		l.end()
+		p.kill()
 	}
-	panic("the pid could not be had again")
+	panic("could not get the pid again")
 }
 
-// TestRepeatedLives asks the probe about many second lives.
-func TestRepeatedLives(t *testing.T) {
-	if !enter(t) {
+// TestRepeatedReuse probes after each of many reuses of a pid.
+func TestRepeatedReuse(t *testing.T) {
+	if !inNamespaces(t) {
 		return
 	}
 	h := newHarness()
-	lives := 5
+	times := 5
 	if *long {
-		lives = 100
+		times = 100
 	}
 	h.run([]func(){func() {
-		w := h.newWorld()
-		defer w.close()
-		for range lives {
-			l := w.reborn()
-			h.point()
-			ok, line := w.healthy()
+		f := h.newFixture()
+		defer f.close()
+		for range times {
+			p := f.startWithReusedPid()
+			h.countPoint()
+			ok, line := f.healthy()
 			if ok || !strings.Contains(line, "is another process now") {
-				h.violated("a process with the pid of one that set 0: healthy %v: %s", ok, line)
+				h.violationf("a process with the pid of one that set 0: healthy %v: %s", ok, line)
 			}
-			if live, _ := w.healthy("-live"); live {
-				h.violated("alive, though it is another process")
+			if live, _ := f.healthy("-live"); live {
+				h.violationf("alive, though it is another process")
 			}
-			l.end()
+			p.kill()
 		}
 	}})
 	h.report(t)

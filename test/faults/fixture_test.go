@@ -19,59 +19,59 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// world is one run directory with one unit, and the processes around it.
-type world struct {
+// fixture is one run directory with one unit, and the processes around it.
+type fixture struct {
 	*harness
 	runDir, unit string
-	lives        []*life
+	processes    []*process
 }
 
-func (h *harness) newWorld() *world {
+func (h *harness) newFixture() *fixture {
 	dir, err := os.MkdirTemp(scratch, "run-")
 	must(err)
 	must(os.Chmod(dir, 0o755))
-	return &world{harness: h, runDir: dir, unit: "web"}
+	return &fixture{harness: h, runDir: dir, unit: "web"}
 }
 
-func (w *world) close() {
-	for _, l := range w.lives {
-		l.end()
+func (f *fixture) close() {
+	for _, p := range f.processes {
+		p.kill()
 	}
-	os.RemoveAll(w.runDir)
+	os.RemoveAll(f.runDir)
 }
 
-// must is for what only a broken machine breaks.
+// must panics on errors that only a broken machine causes.
 func must(err error) {
 	if err != nil {
 		panic(err)
 	}
 }
 
-// path gives a file of the unit; the unit directory without names.
-func (w *world) path(names ...string) string {
-	return filepath.Join(append([]string{w.runDir, w.unit}, names...)...)
+// path returns the path of a file of the unit, or of the unit directory itself.
+func (f *fixture) path(names ...string) string {
+	return filepath.Join(append([]string{f.runDir, f.unit}, names...)...)
 }
 
-func (w *world) put(name, content string) {
-	must(os.MkdirAll(w.path(), 0o755))
-	must(os.WriteFile(w.path(name), []byte(content), 0o644))
+func (f *fixture) writeFile(name, content string) {
+	must(os.MkdirAll(f.path(), 0o755))
+	must(os.WriteFile(f.path(name), []byte(content), 0o644))
 }
 
-// record writes the state files as an earlier load and set did. start "" leaves
-// the identity out, as other writers do; code "" means not set.
-func (w *world) record(pid int, start, code string) {
-	w.put("pid", strconv.Itoa(pid)+"\n")
+// record writes the state files as a previous load and set did. Without start it
+// omits identity, as other writers do. Without code the unit is not set.
+func (f *fixture) record(pid int, start, code string) {
+	f.writeFile("pid", strconv.Itoa(pid)+"\n")
 	if start != "" {
-		w.put("identity", fmt.Sprintf("%d %s %s\n", pid, start, bootID()))
+		f.writeFile("identity", fmt.Sprintf("%d %s %s\n", pid, start, bootID()))
 	}
 	if code != "" {
-		w.put("error", code+"\n")
+		f.writeFile("error", code+"\n")
 	}
 }
 
-// file gives what a state file holds, and whether it is there.
-func (w *world) file(name string) (content string, exists bool) {
-	b, err := os.ReadFile(w.path(name))
+// readFile returns the content of a state file and whether it exists.
+func (f *fixture) readFile(name string) (content string, exists bool) {
+	b, err := os.ReadFile(f.path(name))
 	return string(b), !errors.Is(err, os.ErrNotExist)
 }
 
@@ -81,50 +81,51 @@ func bootID() string {
 	return strings.TrimSpace(string(b))
 }
 
-// life is a process that does nothing but live.
-type life struct {
+// process is a running process: usually sleep, or the application.
+type process struct {
 	pid   int
-	start string // its start time, as in /proc
+	start string // its start time, as in /proc/<pid>/stat
 	cmd   *exec.Cmd
 	stdin io.Closer
 }
 
-func (w *world) life() *life { return w.begin(exec.Command("sleep", "1000")) }
+// startProcess starts a process that only sleeps, to own a unit.
+func (f *fixture) startProcess() *process { return f.start(exec.Command("sleep", "1000")) }
 
-// begin starts a process and notes which one it is.
-func (w *world) begin(cmd *exec.Cmd) *life {
+// start starts cmd and notes its pid and start time. close kills it.
+func (f *fixture) start(cmd *exec.Cmd) *process {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Pdeathsig = unix.SIGKILL // should the test be killed
+	cmd.SysProcAttr.Pdeathsig = unix.SIGKILL // if the test itself is killed
 	must(cmd.Start())
-	l := &life{pid: cmd.Process.Pid, cmd: cmd}
-	if fields := stat(l.pid); fields != nil { // else there is no /proc
-		l.start = fields[22-3]
+	p := &process{pid: cmd.Process.Pid, cmd: cmd}
+	if fields := stat(p.pid); fields != nil { // else there is no /proc
+		p.start = fields[22-3]
 	}
-	w.lives = append(w.lives, l)
-	return l
+	f.processes = append(f.processes, p)
+	return p
 }
 
-// application starts the application and waits until it says that it is ready.
-func (w *world) application(steps ...string) *life {
-	cmd := exec.Command(w.app, append([]string{w.runDir, w.unit}, steps...)...)
+// startApp starts the application and waits for the line that step ready prints.
+func (f *fixture) startApp(steps ...string) *process {
+	cmd := exec.Command(f.app, append([]string{f.runDir, f.unit}, steps...)...)
 	stdin, err := cmd.StdinPipe()
 	must(err)
 	stdout, err := cmd.StdoutPipe()
 	must(err)
-	l := w.begin(cmd)
-	l.stdin = stdin
+	p := f.start(cmd)
+	p.stdin = stdin
 	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
 		panic("the application ended early: " + strings.Join(steps, " "))
 	}
-	return l
+	return p
 }
 
-// zombie kills the process and does not wait for it.
-func (l *life) zombie() {
-	must(l.cmd.Process.Kill())
-	for deadline := time.Now().Add(hangs); stat(l.pid)[0] != "Z"; {
+// makeZombie kills the process without reaping it.
+func (p *process) makeZombie() {
+	must(p.cmd.Process.Kill())
+	for deadline := time.Now().Add(hangTimeout); stat(p.pid)[0] != "Z"; {
 		if time.Now().After(deadline) {
 			panic("no zombie")
 		}
@@ -132,20 +133,20 @@ func (l *life) zombie() {
 	}
 }
 
-func (l *life) end() {
-	l.cmd.Process.Kill()
-	l.cmd.Wait()
+func (p *process) kill() {
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
 }
 
-// dead gives the pid of a process that is no more.
-func (w *world) dead() int {
-	l := w.life()
-	l.end()
-	return l.pid
+// deadPid returns the pid of a process that has ended.
+func (f *fixture) deadPid() int {
+	p := f.startProcess()
+	p.kill()
+	return p.pid
 }
 
-// stat gives the fields of /proc/<pid>/stat from the third on; nil if there is
-// no /proc.
+// stat returns the fields of /proc/<pid>/stat from the third on, or nil without
+// /proc.
 func stat(pid int) []string {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if errors.Is(err, os.ErrNotExist) {
@@ -155,7 +156,7 @@ func stat(pid int) []string {
 	return strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
 }
 
-func lookUp(program string) (path string) {
+func lookPath(program string) (path string) {
 	path, err := exec.LookPath(program)
 	must(err)
 	return path
@@ -163,17 +164,17 @@ func lookUp(program string) (path string) {
 
 // outcome is how a command ended.
 type outcome struct {
-	status         int // -1: by a signal
+	status         int // -1 if a signal ended it
 	stdout, stderr string
 }
 
 // command runs a program to its end.
-func (w *world) command(argv ...string) outcome {
-	return w.commandAs(nil, argv...)
+func (f *fixture) command(argv ...string) outcome {
+	return f.commandAs(nil, argv...)
 }
 
-func (w *world) commandAs(cred *syscall.Credential, argv ...string) outcome {
-	ctx, stop := context.WithTimeout(context.Background(), hangs)
+func (f *fixture) commandAs(cred *syscall.Credential, argv ...string) outcome {
+	ctx, stop := context.WithTimeout(context.Background(), hangTimeout)
 	defer stop()
 	var stdout, stderr strings.Builder
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -181,7 +182,7 @@ func (w *world) commandAs(cred *syscall.Credential, argv ...string) outcome {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		w.violated("%s did not end in %v", strings.Join(argv, " "), hangs)
+		f.violationf("%s did not end in %v", strings.Join(argv, " "), hangTimeout)
 	}
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		panic(err)
@@ -189,35 +190,35 @@ func (w *world) commandAs(cred *syscall.Credential, argv ...string) outcome {
 	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-func (w *world) ctlArgs(command string, args ...string) []string {
-	return append([]string{w.ctl, command, "-rundir", w.runDir, "-unit", w.unit}, args...)
+func (f *fixture) ctlArgs(command string, args ...string) []string {
+	return append([]string{f.ctl, command, "-rundir", f.runDir, "-unit", f.unit}, args...)
 }
 
-func (w *world) healthctl(command string, args ...string) outcome {
-	return w.command(w.ctlArgs(command, args...)...)
+func (f *fixture) healthctl(command string, args ...string) outcome {
+	return f.command(f.ctlArgs(command, args...)...)
 }
 
-func (w *world) load(l *life) outcome { return w.healthctl("load", "-pid", strconv.Itoa(l.pid)) }
+func (f *fixture) load(p *process) outcome { return f.healthctl("load", "-pid", strconv.Itoa(p.pid)) }
 
-func (w *world) probeArgs(flags ...string) []string {
-	return append([]string{w.probe, "-rundir", w.runDir, "-unit", w.unit}, flags...)
+func (f *fixture) probeArgs(flags ...string) []string {
+	return append([]string{f.probe, "-rundir", f.runDir, "-unit", f.unit}, flags...)
 }
 
-// healthy asks the real probe. Whatever its verdict, it has to be a proper one.
-func (w *world) healthy(flags ...string) (healthy bool, line string) {
-	o := w.command(w.probeArgs(flags...)...)
-	w.proper(o, strings.Join(flags, " "))
+// healthy runs the real probe. It also checks the form of what the probe prints.
+func (f *fixture) healthy(flags ...string) (healthy bool, line string) {
+	o := f.command(f.probeArgs(flags...)...)
+	f.checkOutput(o, strings.Join(flags, " "))
 	return o.status == 0, strings.TrimSpace(o.stderr)
 }
 
-// proper holds an answer of the probe against its promises: status 0 and
-// silence, or 1 and one line that begins like all others.
-func (w *world) proper(o outcome, where string) {
+// checkOutput checks that the probe exits with 0 and prints no error, or exits
+// with 1 and prints one line that starts with "unhealthy: ".
+func (f *fixture) checkOutput(o outcome, where string) {
 	switch {
 	case o.status == 0 && o.stderr == "":
 	case o.status == 1 && strings.HasPrefix(o.stderr, "unhealthy: ") && strings.HasSuffix(o.stderr, "\n") &&
 		strings.Count(o.stderr, "\n") == 1 && len(o.stderr) <= 1000:
 	default:
-		w.violated("the probe's answer is not a proper one (%s): status %d, %q", where, o.status, o.stderr)
+		f.violationf("malformed output of the probe (%s): status %d, %q", where, o.status, o.stderr)
 	}
 }

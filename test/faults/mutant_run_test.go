@@ -11,36 +11,35 @@ import (
 	"testing"
 )
 
-// bug is planted into a copy of the source: in file, old is replaced by new.
-// finds runs what has to find it.
-type bug struct {
-	name     string
-	file     string // below the module's root
-	old, new string // old stands there exactly once
-	finds    func(h *harness)
-	shows    string // what the violation has to say: others may be there already
-	short    bool   // also planted in the short form
+// mutant is a bug in a copy of the source: in file, new replaces old. foundBy runs
+// the tests that must find it.
+type mutant struct {
+	name      string
+	file      string // relative to the module's root
+	old, new  string // old occurs exactly once in file
+	foundBy   func(h *harness)
+	violation string // text of the violation that proves it; others do not count
+	short     bool   // the short form tries it too
 }
 
-// TestPlantedBugs is the test of the test: what does not find these bugs proves
-// nothing.
-func TestPlantedBugs(t *testing.T) {
-	tracing(t)
-	for _, b := range bugs {
-		t.Run(b.name, func(t *testing.T) {
-			if !*long && !b.short {
-				if _, err := b.patched(); err != nil {
+// TestMutants tests the tests: if they do not find these bugs, they prove nothing.
+func TestMutants(t *testing.T) {
+	requirePtrace(t)
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			if !*long && !m.short {
+				if _, err := m.patched(); err != nil {
 					t.Error(err)
 				}
-				t.Skip("-long plants this one as well")
+				t.Skip("only -long tries this mutant")
 			}
-			b.plant(t)
+			m.run(t)
 		})
 	}
 }
 
-func (b *bug) plant(t *testing.T) {
-	dir, err := os.MkdirTemp(scratch, "planted-")
+func (m *mutant) run(t *testing.T) {
+	dir, err := os.MkdirTemp(scratch, "mutant-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,20 +47,20 @@ func (b *bug) plant(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	overlay, err := b.overlay(dir)
+	overlay, err := m.overlay(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := newHarness()
 	h.programs = programsIn(filepath.Join(dir, "bin"))
-	h.app = built.app // it only is a process that lives; healthctl and healthprobe have the bug
-	h.every, h.wanted = true, b.shows
+	h.app = built.app // not under test here; healthctl and healthprobe contain the bug
+	h.every, h.wanted = true, m.violation
 	if err := h.build(overlay); err != nil {
 		t.Fatal(err)
 	}
-	b.finds(h)
+	m.foundBy(h)
 	total.add(func(t *tally) {
-		t.Planted++
+		t.Mutants++
 		t.Points += h.points
 		if len(h.violations) > 0 {
 			t.Caught++
@@ -73,25 +72,25 @@ func (b *bug) plant(t *testing.T) {
 	t.Logf("found after %d points: %s", h.points, h.violations[0])
 }
 
-// patched gives the file with the bug in it.
-func (b *bug) patched() (text string, err error) {
-	source, err := os.ReadFile(filepath.Join("../..", b.file))
+// patched returns the content of the file with the bug in it.
+func (m *mutant) patched() (text string, err error) {
+	source, err := os.ReadFile(filepath.Join("../..", m.file))
 	if err != nil {
 		return "", err
 	}
-	if n := strings.Count(string(source), b.old); n != 1 {
-		return "", fmt.Errorf("the bug cannot be planted: %s has the text that it replaces %d times; move the bug with the code:\n%s", b.file, n, b.old)
+	if n := strings.Count(string(source), m.old); n != 1 {
+		return "", fmt.Errorf("the mutant does not apply: %s contains the text to replace %d times, want 1. Update the mutant along with the code:\n%s", m.file, n, m.old)
 	}
-	return strings.Replace(string(source), b.old, b.new, 1), nil
+	return strings.Replace(string(source), m.old, m.new, 1), nil
 }
 
-// overlay writes what go build -overlay wants.
-func (b *bug) overlay(dir string) (path string, err error) {
-	text, err := b.patched()
+// overlay writes a file for go build -overlay and returns its path.
+func (m *mutant) overlay(dir string) (path string, err error) {
+	text, err := m.patched()
 	if err != nil {
 		return "", err
 	}
-	original, err := filepath.Abs(filepath.Join("../..", b.file))
+	original, err := filepath.Abs(filepath.Join("../..", m.file))
 	if err != nil {
 		return "", err
 	}
@@ -107,22 +106,22 @@ func (b *bug) overlay(dir string) (path string, err error) {
 	return path, os.WriteFile(path, list, 0o644)
 }
 
-// By these a bug is found.
+// Values for foundBy.
 
 func inScenarios(names ...string) func(*harness) {
-	return func(h *harness) { h.try(named(names...)) }
+	return func(h *harness) { h.runScenarios(scenariosNamed(names...)) }
 }
 
-func inPair(name string) func(*harness) {
-	return func(h *harness) { h.meet(pairsNamed(name)) }
+func inRace(name string) func(*harness) {
+	return func(h *harness) { h.runRaces(raceNamed(name)) }
 }
 
 func inProbe(names ...string) func(*harness) {
 	return func(h *harness) {
-		for _, q := range questions() {
+		for _, c := range probeCases() {
 			for _, name := range names {
-				if q.name == name {
-					h.ask([]question{q})
+				if c.name == name {
+					h.runProbeCases([]probeCase{c})
 				}
 			}
 		}

@@ -10,16 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestLocked holds the lock of a unit for good. The probe needs no lock. All
-// else gives up in one line; only a code other than 0 takes the old 0 back.
-func TestLocked(t *testing.T) {
+// TestHeldLock holds the lock of a unit throughout. The probe does not need the
+// lock. The commands give up and print one line. A set of a code other than 0 still
+// invalidates the 0 before it.
+func TestHeldLock(t *testing.T) {
 	h := newHarness()
 	h.run([]func(){func() {
 		var all sync.WaitGroup
 		for _, c := range []struct {
 			argv  []string
 			after verdict
-			says  string // beside that it is locked
+			want  string // in the message, besides "locked"
 		}{
 			{[]string{"set", "0"}, healthy, ""},
 			{[]string{"set", "42"}, unhealthy, "is empty now"},
@@ -28,30 +29,30 @@ func TestLocked(t *testing.T) {
 			{[]string{"load"}, healthy, ""},
 			{[]string{"exec", "sleep", "0"}, healthy, ""},
 		} {
-			w := h.newWorld()
-			defer w.close()
-			l := w.ownedBy("0")
+			f := h.newFixture()
+			defer f.close()
+			p := f.recordOwner("0")
 			if c.argv[0] == "load" {
-				c.argv = append(c.argv, "-pid", l.pidArg())
+				c.argv = append(c.argv, "-pid", p.pidArg())
 			}
-			fd, err := unix.Open(w.path(), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			fd, err := unix.Open(f.path(), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 			must(err)
 			defer unix.Close(fd)
 			must(unix.Flock(fd, unix.LOCK_EX))
-			if ok, line := w.healthy(); !ok {
-				h.violated("locked, and so unhealthy: %s", line)
+			if ok, line := f.healthy(); !ok {
+				h.violationf("unhealthy because the unit is locked: %s", line)
 			}
-			all.Go(func() { // each waits for two seconds
-				o := w.healthctl(c.argv[0], c.argv[1:]...)
-				h.point()
+			all.Go(func() { // each waits two seconds for the lock
+				o := f.healthctl(c.argv[0], c.argv[1:]...)
+				h.countPoint()
 				if o.status != 1 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "locked") {
-					h.violated("%v of a locked unit: status %d, %q", c.argv, o.status, o.stderr)
+					h.violationf("%v of a locked unit: status %d, %q", c.argv, o.status, o.stderr)
 				}
-				if !strings.Contains(o.stderr, c.says) {
-					h.violated("%v of a locked unit is to say what stands now, not %q", c.argv, o.stderr)
+				if !strings.Contains(o.stderr, c.want) {
+					h.violationf("%v of a locked unit does not explain the state: %q", c.argv, o.stderr)
 				}
-				if ok, line := w.healthy(); ok != (c.after == healthy) {
-					h.violated("%v of a locked unit leaves it healthy %v: %s", c.argv, ok, line)
+				if ok, line := f.healthy(); ok != (c.after == healthy) {
+					h.violationf("%v of a locked unit: healthy %v afterwards: %s", c.argv, ok, line)
 				}
 			})
 		}

@@ -10,39 +10,41 @@ import (
 	"time"
 )
 
-// pair is two programs at once. One is stopped before each of its calls, and
-// there the other runs through, or comes to wait for the lock that the first
-// one holds.
-type pair struct {
+// race is two programs at once. One is stopped before each of its calls in turn.
+// There the other runs to its end, or until it waits for the lock that the stopped
+// one holds. A name is the stopped program "while" the other one runs.
+type race struct {
 	name    string
-	arrange func(w *world) encounter
+	arrange func(f *fixture) racers
 }
 
-type encounter struct {
-	stopped []string                // the program that is stopped
-	other   func()                  // what happens meanwhile
-	judge   func(end ending) string // what is wrong afterwards; "" if nothing is
+// racers is a race, ready to run.
+type racers struct {
+	stopped []string                     // the program that is stopped, with its arguments
+	other   func()                       // runs what happens meanwhile
+	check   func(end traceResult) string // returns what is wrong afterwards, or ""
 }
 
-// TestPairs tries all orderings at the granularity of file-system calls.
-func TestPairs(t *testing.T) {
-	tracing(t)
+// TestRaces tries the orderings of two programs, at the granularity of file-system
+// calls.
+func TestRaces(t *testing.T) {
+	requirePtrace(t)
 	h := newHarness()
-	h.meet(pairs())
+	h.runRaces(races())
 	h.report(t)
 }
 
-func (h *harness) meet(list []pair) {
+func (h *harness) runRaces(list []race) {
 	var jobs []func()
-	for _, p := range list {
+	for _, r := range list {
 		jobs = append(jobs, func() {
-			calls := p.meet(h, 0)
-			if calls < 3 { // what sees nothing proves nothing
-				h.violated("%s: only %d calls were seen", p.name, calls)
+			calls := r.run(h, 0)
+			if calls < 3 { // a test that sees nothing proves nothing
+				h.violationf("%s: saw only %d calls", r.name, calls)
 			}
 			for n := 1; n <= calls+1 && !h.enough(); n++ {
-				if h.sampled(p.name, n, 4) {
-					p.meet(h, n)
+				if h.sampled(r.name, n, 4) {
+					r.run(h, n)
 				}
 			}
 		})
@@ -50,27 +52,28 @@ func (h *harness) meet(list []pair) {
 	h.run(jobs)
 }
 
-// pairsNamed picks pairs, for planted bugs.
-func pairsNamed(name string) []pair {
-	for _, p := range pairs() {
-		if p.name == name {
-			return []pair{p}
+// raceNamed returns one race, for the mutants.
+func raceNamed(name string) []race {
+	for _, r := range races() {
+		if r.name == name {
+			return []race{r}
 		}
 	}
-	panic("no pair " + name)
+	panic("no race " + name)
 }
 
-// meet runs the stopped program, and the other one before its call n; after its
-// end if it makes fewer calls; not at all if n is 0. It gives the number of calls.
-func (p *pair) meet(h *harness, n int) (calls int) {
-	w := h.newWorld()
-	defer w.close()
-	e := p.arrange(w)
-	locked := -1 // the descriptor with which the stopped program holds the lock
+// run runs one program and stops it before call n to run the other one. If it makes
+// fewer calls, the other one runs afterwards; if n is 0, not at all. run returns the
+// number of calls.
+func (r *race) run(h *harness, n int) (calls int) {
+	f := h.newFixture()
+	defer f.close()
+	both := r.arrange(f)
+	locked := -1 // the descriptor that holds the lock for the stopped program
 	done := make(chan struct{})
 	var at call
-	had, early := false, false // whether it ever had the lock; had it not, when it was stopped
-	t := &tracer{argv: e.stopped, begin: ofInterest(w.runDir)}
+	had, beforeLock := false, false // whether it ever held the lock; stopped before it did
+	t := &tracer{argv: both.stopped, countFrom: isOwnWork(f.runDir)}
 	t.decide = func(c call) action {
 		switch {
 		case c.after && (c.name == "close" || c.unlocks) && c.fd == locked:
@@ -83,35 +86,36 @@ func (p *pair) meet(h *harness, n int) (calls int) {
 		if !c.after {
 			calls = c.n
 			if c.n == n {
-				at, early = c, !had
-				w.meanwhile(e.other, done, locked >= 0)
+				at, beforeLock = c, !had
+				f.runOther(both.other, done, locked >= 0)
 			}
 		}
 		return action{}
 	}
 	end, err := t.run()
 	if err != nil {
-		h.violated("%s: the tracer: %v", p.name, err)
+		h.violationf("%s: the tracer: %v", r.name, err)
 		return calls
 	}
 	if n == 0 {
 		return calls
 	}
-	h.point()
+	h.countPoint()
 	if at.n == 0 {
-		w.meanwhile(e.other, done, false)
+		f.runOther(both.other, done, false)
 	}
 	<-done
-	end.early = early
-	if wrong := e.judge(end); wrong != "" {
-		h.violated("%s: stopped %v: %s (status %d, %q)", p.name, at, wrong, end.status, end.output)
+	end.beforeLock = beforeLock
+	if wrong := both.check(end); wrong != "" {
+		h.violationf("%s: stopped %v: %s (status %d, %q)", r.name, at, wrong, end.status, end.output)
 	}
 	return calls
 }
 
-// meanwhile runs other to its end; or, if it has to wait for the lock, until it
-// is likely to wait. Should it be late, this ordering was tried as another one.
-func (w *world) meanwhile(other func(), done chan struct{}, locked bool) {
+// runOther runs other to its end or, if the lock is held, until it probably waits
+// for it. If it is slower than that, it merely runs in an ordering that another
+// point tries as well.
+func (f *fixture) runOther(other func(), done chan struct{}, locked bool) {
 	go func() {
 		defer close(done)
 		other()
@@ -126,39 +130,39 @@ func (w *world) meanwhile(other func(), done chan struct{}, locked bool) {
 	}
 }
 
-// Judgements that several pairs share.
+// Checks that several races share. They return what is wrong, or "".
 
-func (w *world) neverSet(ending) string {
-	if ok, _ := w.healthy(); ok {
+func (f *fixture) checkNeverSet(traceResult) string {
+	if ok, _ := f.healthy(); ok {
 		return "healthy, though nobody set 0 for the process that is loaded"
 	}
 	return ""
 }
 
-func (w *world) isHealthy(ending) string {
-	if ok, line := w.healthy(); !ok {
-		return "the owner's last set was 0, but: " + line
+func (f *fixture) checkHealthy(traceResult) string {
+	if ok, line := f.healthy(); !ok {
+		return "the owner's last set was 0, but the probe prints: " + line
 	}
 	return ""
 }
 
-func saidHealthy(end ending) string {
+func probeSaidHealthy(end traceResult) string {
 	if end.status != 0 {
-		return "the probe said unhealthy, though 0 stood all the time"
+		return "the probe reported unhealthy, though error was 0 all the time"
 	}
 	return ""
 }
 
-func saidUnhealthy(end ending) string {
+func probeSaidUnhealthy(end traceResult) string {
 	if end.status != 1 {
-		return "the probe said healthy, though at no time was it"
+		return "the probe reported healthy, though the unit never was"
 	}
 	return ""
 }
 
-func (w *world) holds(values ...string) func(ending) string {
-	return func(ending) string {
-		held, _ := w.file("error")
+func (f *fixture) checkCode(values ...string) func(traceResult) string {
+	return func(traceResult) string {
+		held, _ := f.readFile("error")
 		for _, v := range values {
 			if held == v+"\n" {
 				return ""
@@ -168,30 +172,31 @@ func (w *world) holds(values ...string) func(ending) string {
 	}
 }
 
-// allOrNothing wants a state that is whole: loaded, or not at all.
-func (w *world) allOrNothing(ending) string {
-	_, hasPid := w.file("pid")
-	_, hasIdentity := w.file("identity")
-	_, hasError := w.file("error")
-	loaded, line := w.healthy("-live")
+// checkAllOrNothing checks that the unit is completely loaded, or not at all.
+func (f *fixture) checkAllOrNothing(traceResult) string {
+	_, hasPid := f.readFile("pid")
+	_, hasIdentity := f.readFile("identity")
+	_, hasError := f.readFile("error")
+	loaded, line := f.healthy("-live")
 	if loaded != hasPid || hasPid != hasIdentity || hasError && !hasPid {
 		return fmt.Sprintf("pid %v, identity %v, error %v: %s", hasPid, hasIdentity, hasError, line)
 	}
 	return ""
 }
 
-// anew removes the unit directory and makes another one, as an operator might
-// while somebody has the lock of the old one.
-func (w *world) anew() {
-	must(os.RemoveAll(w.path()))
-	must(os.MkdirAll(w.path(), 0o755)) // the stopped one may have made it just now
+// recreate removes the unit directory and makes a new one, as an operator might
+// while a program holds the lock of the old one.
+func (f *fixture) recreate() {
+	must(os.RemoveAll(f.path()))
+	must(os.MkdirAll(f.path(), 0o755)) // the stopped program may have made it just now
 }
 
-// ownedBy records a new process and gives it.
-func (w *world) ownedBy(code string) *life {
-	l := w.life()
-	w.record(l.pid, l.start, code)
-	return l
+// recordOwner starts a process, records it as the owner, with a code, and returns
+// it.
+func (f *fixture) recordOwner(code string) *process {
+	p := f.startProcess()
+	f.record(p.pid, p.start, code)
+	return p
 }
 
-func (l *life) pidArg() string { return strconv.Itoa(l.pid) }
+func (p *process) pidArg() string { return strconv.Itoa(p.pid) }

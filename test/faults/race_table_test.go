@@ -4,210 +4,210 @@ package faults
 
 import "os"
 
-func pairs() (all []pair) {
-	for _, list := range [][]pair{lives(), changesAtOnce(), probesAtOnce()} {
+func races() (all []race) {
+	for _, list := range [][]race{handovers(), concurrentWrites(), concurrentProbes()} {
 		all = append(all, list...)
 	}
 	return all
 }
 
-// lives are pairs in which one process follows another.
-func lives() []pair {
-	return []pair{
-		{"two loads", func(w *world) encounter {
-			a, b := w.life(), w.life()
+// handovers are races in which the unit passes from one process to another.
+func handovers() []race {
+	return []race{
+		{"two loads", func(f *fixture) racers {
+			a, b := f.startProcess(), f.startProcess()
 			second := false
-			return encounter{
-				stopped: w.ctlArgs("load", "-pid", a.pidArg()),
-				other:   func() { second = w.load(b).status == 0 },
-				judge: func(end ending) string {
+			return racers{
+				stopped: f.ctlArgs("load", "-pid", a.pidArg()),
+				other:   func() { second = f.load(b).status == 0 },
+				check: func(end traceResult) string {
 					switch first := end.status == 0; {
 					case first && second:
 						return "two live processes were told that they own the unit"
 					case !first && !second:
 						return "neither got the unit"
 					}
-					if ok, _ := w.healthy("-live"); !ok {
+					if ok, _ := f.healthy("-live"); !ok {
 						return "the one that got the unit is not recorded"
 					}
-					return w.neverSet(end)
+					return f.checkNeverSet(end)
 				},
 			}
 		}},
-		{"load; another loads, sets 0 and dies", func(w *world) encounter {
-			a, b := w.life(), w.life()
-			return encounter{
-				stopped: w.ctlArgs("load", "-pid", a.pidArg()),
+		{"load while another process loads, sets 0 and dies", func(f *fixture) racers {
+			a, b := f.startProcess(), f.startProcess()
+			return racers{
+				stopped: f.ctlArgs("load", "-pid", a.pidArg()),
 				other: func() {
-					w.load(b)
-					w.healthctl("set", "-pid", b.pidArg(), "0")
-					b.end()
+					f.load(b)
+					f.healthctl("set", "-pid", b.pidArg(), "0")
+					b.kill()
 				},
-				judge: w.neverSet,
+				check: f.checkNeverSet,
 			}
 		}},
-		{"late set; the next load", func(w *world) encounter {
-			a, b := w.ownedBy(""), w.life()
-			return encounter{
-				stopped: w.ctlArgs("set", "-pid", a.pidArg(), "0"),
+		{"late set 0 while the next process loads", func(f *fixture) racers {
+			a, b := f.recordOwner(""), f.startProcess()
+			return racers{
+				stopped: f.ctlArgs("set", "-pid", a.pidArg(), "0"),
 				other: func() {
-					a.end()
-					w.load(b)
+					a.kill()
+					f.load(b)
 				},
-				judge: w.neverSet,
+				check: f.checkNeverSet,
 			}
 		}},
-		{"load; a late set of the one before", func(w *world) encounter {
-			a, b := w.ownedBy("0"), w.life()
-			a.end()
-			return encounter{
-				stopped: w.ctlArgs("load", "-pid", b.pidArg()),
-				other:   func() { w.healthctl("set", "-pid", a.pidArg(), "0") },
-				judge:   w.neverSet,
+		{"load while the previous process still sets 0", func(f *fixture) racers {
+			a, b := f.recordOwner("0"), f.startProcess()
+			a.kill()
+			return racers{
+				stopped: f.ctlArgs("load", "-pid", b.pidArg()),
+				other:   func() { f.healthctl("set", "-pid", a.pidArg(), "0") },
+				check:   f.checkNeverSet,
 			}
 		}},
-		{"reset; the next load and set", func(w *world) encounter {
-			a, b := w.ownedBy("0"), w.life()
-			return encounter{
-				stopped: w.ctlArgs("reset"),
+		{"reset while the next process loads and sets 0", func(f *fixture) racers {
+			a, b := f.recordOwner("0"), f.startProcess()
+			return racers{
+				stopped: f.ctlArgs("reset"),
 				other: func() {
-					a.end()
-					w.load(b)
-					w.healthctl("set", "-pid", b.pidArg(), "0")
+					a.kill()
+					f.load(b)
+					f.healthctl("set", "-pid", b.pidArg(), "0")
 				},
-				judge: w.allOrNothing,
+				check: f.checkAllOrNothing,
 			}
 		}},
-		{"load; reset", func(w *world) encounter {
-			a, b := w.ownedBy("0"), w.life()
-			a.end()
-			return encounter{
-				stopped: w.ctlArgs("load", "-pid", b.pidArg()),
-				other:   func() { w.healthctl("reset") },
-				judge: func(end ending) string {
-					if wrong := w.allOrNothing(end); wrong != "" {
+		{"load while the unit is reset", func(f *fixture) racers {
+			a, b := f.recordOwner("0"), f.startProcess()
+			a.kill()
+			return racers{
+				stopped: f.ctlArgs("load", "-pid", b.pidArg()),
+				other:   func() { f.healthctl("reset") },
+				check: func(end traceResult) string {
+					if wrong := f.checkAllOrNothing(end); wrong != "" {
 						return wrong
 					}
-					return w.neverSet(end)
+					return f.checkNeverSet(end)
 				},
 			}
 		}},
-		{"load; directory removed and made anew, another loads and sets 0", func(w *world) encounter {
-			a, b := w.life(), w.life()
-			return encounter{
-				stopped: w.ctlArgs("load", "-pid", a.pidArg()),
+		{"load while the directory is recreated and another process loads and sets 0", func(f *fixture) racers {
+			a, b := f.startProcess(), f.startProcess()
+			return racers{
+				stopped: f.ctlArgs("load", "-pid", a.pidArg()),
 				other: func() {
-					w.anew()
-					w.load(b)
-					w.healthctl("set", "-pid", b.pidArg(), "0")
+					f.recreate()
+					f.load(b)
+					f.healthctl("set", "-pid", b.pidArg(), "0")
 				},
-				judge: func(end ending) string {
-					// Made anew between the two locks of a load, the directory is as
-					// free as any: either may get it, but only the other ever set 0.
-					if pid, _ := w.file("pid"); pid == a.pidArg()+"\n" {
-						return w.neverSet(end)
+				check: func(end traceResult) string {
+					// load locks twice. If the directory is recreated in between, either
+					// process may get the unit, but only the other one ever sets 0.
+					if pid, _ := f.readFile("pid"); pid == a.pidArg()+"\n" {
+						return f.checkNeverSet(end)
 					}
-					return w.isHealthy(end)
+					return f.checkHealthy(end)
 				},
 			}
 		}},
 	}
 }
 
-// changesAtOnce are pairs that change the state of one process.
-func changesAtOnce() []pair {
-	return []pair{
-		{"set 0; directory removed and made anew, another loads", func(w *world) encounter {
-			a, b := w.ownedBy(""), w.life()
-			return encounter{
-				stopped: w.ctlArgs("set", "-pid", a.pidArg(), "0"),
+// concurrentWrites are races between commands that change the same unit.
+func concurrentWrites() []race {
+	return []race{
+		{"set 0 while the directory is recreated and another process loads", func(f *fixture) racers {
+			a, b := f.recordOwner(""), f.startProcess()
+			return racers{
+				stopped: f.ctlArgs("set", "-pid", a.pidArg(), "0"),
 				other: func() {
-					w.anew()
-					w.load(b)
+					f.recreate()
+					f.load(b)
 				},
-				judge: w.neverSet,
+				check: f.checkNeverSet,
 			}
 		}},
-		{"set 0; directory moved away and made anew, another loads", func(w *world) encounter {
-			a, b := w.ownedBy(""), w.life()
-			return encounter{
-				stopped: w.ctlArgs("set", "-pid", a.pidArg(), "0"),
+		{"set 0 while the directory is replaced and another process loads", func(f *fixture) racers {
+			a, b := f.recordOwner(""), f.startProcess()
+			return racers{
+				stopped: f.ctlArgs("set", "-pid", a.pidArg(), "0"),
 				other: func() {
-					must(os.Rename(w.path(), w.path()+".old"))
-					w.load(b)
+					must(os.Rename(f.path(), f.path()+".old"))
+					f.load(b)
 				},
-				judge: func(end ending) string {
-					if end.early && end.status == 0 {
-						return "it was told that it had set a unit that was another's by then"
+				check: func(end traceResult) string {
+					if end.beforeLock && end.status == 0 {
+						return "set reported success for a unit that another process owned by then"
 					}
-					return w.neverSet(end)
+					return f.checkNeverSet(end)
 				},
 			}
 		}},
-		{"set 42; directory removed and made anew, another loads and sets 0", func(w *world) encounter {
-			a, b := w.ownedBy("0"), w.life()
-			return encounter{
-				stopped: w.ctlArgs("set", "-pid", a.pidArg(), "42"),
+		{"set 42 while the directory is recreated and another process loads and sets 0", func(f *fixture) racers {
+			a, b := f.recordOwner("0"), f.startProcess()
+			return racers{
+				stopped: f.ctlArgs("set", "-pid", a.pidArg(), "42"),
 				other: func() {
-					w.anew()
-					w.load(b)
-					w.healthctl("set", "-pid", b.pidArg(), "0")
+					f.recreate()
+					f.load(b)
+					f.healthctl("set", "-pid", b.pidArg(), "0")
 				},
-				judge: w.isHealthy,
+				check: f.checkHealthy,
 			}
 		}},
-		{"beat; set 42", func(w *world) encounter {
-			w.ownedBy("0")
-			return encounter{w.ctlArgs("beat"), func() { w.healthctl("set", "42") }, w.holds("42")}
+		{"beat while set 42 runs", func(f *fixture) racers {
+			f.recordOwner("0")
+			return racers{f.ctlArgs("beat"), func() { f.healthctl("set", "42") }, f.checkCode("42")}
 		}},
-		{"set 42; beat", func(w *world) encounter {
-			w.ownedBy("0")
-			return encounter{w.ctlArgs("set", "42"), func() { w.healthctl("beat") }, w.holds("42")}
+		{"set 42 while beat runs", func(f *fixture) racers {
+			f.recordOwner("0")
+			return racers{f.ctlArgs("set", "42"), func() { f.healthctl("beat") }, f.checkCode("42")}
 		}},
-		{"set 0; set 1000000", func(w *world) encounter {
-			w.ownedBy("42")
-			return encounter{w.ctlArgs("set", "0"), func() { w.healthctl("set", "1000000") }, w.holds("0", "1000000")}
+		{"set 0 while set 1000000 runs", func(f *fixture) racers {
+			f.recordOwner("42")
+			return racers{f.ctlArgs("set", "0"), func() { f.healthctl("set", "1000000") }, f.checkCode("0", "1000000")}
 		}},
-		{"set 0; set 0", func(w *world) encounter {
-			w.ownedBy("0")
-			return encounter{w.ctlArgs("set", "0"), func() { w.healthctl("set", "0") }, w.isHealthy}
+		{"set 0 while set 0 runs", func(f *fixture) racers {
+			f.recordOwner("0")
+			return racers{f.ctlArgs("set", "0"), func() { f.healthctl("set", "0") }, f.checkHealthy}
 		}},
 	}
 }
 
-// probesAtOnce are pairs in which the stopped one is the probe.
-func probesAtOnce() []pair {
-	return []pair{
-		{"probe; set 0 and beat", func(w *world) encounter {
-			w.ownedBy("0")
-			return encounter{w.probeArgs(), func() {
-				w.healthctl("set", "0")
-				w.healthctl("beat")
-			}, saidHealthy}
+// concurrentProbes are races in which the stopped program is the probe.
+func concurrentProbes() []race {
+	return []race{
+		{"probe while set 0 and beat run", func(f *fixture) racers {
+			f.recordOwner("0")
+			return racers{f.probeArgs(), func() {
+				f.healthctl("set", "0")
+				f.healthctl("beat")
+			}, probeSaidHealthy}
 		}},
-		{"probe with a limit; set 0 and beat", func(w *world) encounter {
-			w.ownedBy("0")
-			return encounter{w.probeArgs("-max-age", "1h"), func() {
-				w.healthctl("beat")
-				w.healthctl("set", "0")
-			}, saidHealthy}
+		{"probe with -max-age while beat and set 0 run", func(f *fixture) racers {
+			f.recordOwner("0")
+			return racers{f.probeArgs("-max-age", "1h"), func() {
+				f.healthctl("beat")
+				f.healthctl("set", "0")
+			}, probeSaidHealthy}
 		}},
-		{"probe of a stale 0; load", func(w *world) encounter {
-			a, b := w.ownedBy("0"), w.life()
-			a.end()
-			return encounter{w.probeArgs(), func() { w.load(b) }, saidUnhealthy}
+		{"probe of a stale 0 while the next process loads", func(f *fixture) racers {
+			a, b := f.recordOwner("0"), f.startProcess()
+			a.kill()
+			return racers{f.probeArgs(), func() { f.load(b) }, probeSaidUnhealthy}
 		}},
-		{"probe of a stale 0; reset and load", func(w *world) encounter {
-			a, b := w.ownedBy("0"), w.life()
-			a.end()
-			return encounter{w.probeArgs("-v"), func() {
-				w.healthctl("reset")
-				w.load(b)
-			}, saidUnhealthy}
+		{"probe of a stale 0 while reset and load run", func(f *fixture) racers {
+			a, b := f.recordOwner("0"), f.startProcess()
+			a.kill()
+			return racers{f.probeArgs("-v"), func() {
+				f.healthctl("reset")
+				f.load(b)
+			}, probeSaidUnhealthy}
 		}},
-		{"probe of 42; load by the same process", func(w *world) encounter {
-			a := w.ownedBy("42")
-			return encounter{w.probeArgs(), func() { w.load(a) }, saidUnhealthy}
+		{"probe of 42 while the same process loads again", func(f *fixture) racers {
+			a := f.recordOwner("42")
+			return racers{f.probeArgs(), func() { f.load(a) }, probeSaidUnhealthy}
 		}},
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// loadTime is how long each of the loads lasts.
+// loadTime returns how long each test puts load on the unit.
 func loadTime() time.Duration {
 	if *long {
 		return time.Minute
@@ -22,128 +22,128 @@ func loadTime() time.Duration {
 	return 2 * time.Second
 }
 
-// user is an application that writes until its standard input is closed.
-type user struct {
+// appWriter is an application that writes until its standard input is closed.
+type appWriter struct {
 	cmd    *exec.Cmd
 	stdin  io.Closer
 	stdout strings.Builder
 	stderr strings.Builder
 }
 
-func (w *world) use(steps ...string) *user {
-	u := &user{cmd: exec.Command(w.app, append([]string{w.runDir, w.unit}, steps...)...)}
-	u.cmd.Stdout, u.cmd.Stderr = &u.stdout, &u.stderr
-	stdin, err := u.cmd.StdinPipe() // closed with the test, however it ends
+func (f *fixture) startWriter(steps ...string) *appWriter {
+	a := &appWriter{cmd: exec.Command(f.app, append([]string{f.runDir, f.unit}, steps...)...)}
+	a.cmd.Stdout, a.cmd.Stderr = &a.stdout, &a.stderr
+	stdin, err := a.cmd.StdinPipe() // closes when the test ends, even if it is killed
 	must(err)
-	u.stdin = stdin
-	must(u.cmd.Start())
-	return u
+	a.stdin = stdin
+	must(a.cmd.Start())
+	return a
 }
 
-// stop ends the application and counts what it did.
-func (u *user) stop(w *world) {
-	u.stdin.Close()
-	err := u.cmd.Wait()
-	worked, locked := 0, 0
-	if n, _ := fmt.Sscan(u.stdout.String(), &worked, &locked); err != nil || n != 2 || worked == 0 {
-		w.violated("a writer failed: %v: %q %q", err, u.stdout.String(), u.stderr.String())
+// stop ends the application and adds up what it did.
+func (a *appWriter) stop(f *fixture) {
+	a.stdin.Close()
+	err := a.cmd.Wait()
+	succeeded, locked := 0, 0
+	if n, _ := fmt.Sscan(a.stdout.String(), &succeeded, &locked); err != nil || n != 2 || succeeded == 0 {
+		f.violationf("a writer failed: %v: %q %q", err, a.stdout.String(), a.stderr.String())
 	}
 	total.add(func(t *tally) {
-		t.Sets += worked
+		t.Sets += succeeded
 		t.LockTimeouts += locked
 	})
 }
 
-// probes asks without pause from two places at once until the time is over.
-func (w *world) probes(t *testing.T, judge func(o outcome) (wrong string), flags ...string) {
+// probeRepeatedly runs two probes at once, without pause, for the load time.
+func (f *fixture) probeRepeatedly(t *testing.T, check func(o outcome) (wrong string), flags ...string) {
 	end := time.Now().Add(loadTime())
 	var both sync.WaitGroup
-	asked := make([]int, 2)
-	for i := range asked {
+	counts := make([]int, 2)
+	for i := range counts {
 		both.Go(func() {
-			for time.Now().Before(end) && !w.enough() {
-				o := w.command(w.probeArgs(flags...)...)
-				asked[i]++
-				if wrong := judge(o); wrong != "" {
-					w.violated("under load: %s", wrong)
+			for time.Now().Before(end) && !f.enough() {
+				o := f.command(f.probeArgs(flags...)...)
+				counts[i]++
+				if wrong := check(o); wrong != "" {
+					f.violationf("under load: %s", wrong)
 				}
 			}
 		})
 	}
 	both.Wait()
-	total.add(func(t *tally) { t.Probes += asked[0] + asked[1] })
-	t.Logf("%d probes", asked[0]+asked[1])
+	total.add(func(t *tally) { t.Probes += counts[0] + counts[1] })
+	t.Logf("%d probes", counts[0]+counts[1])
 }
 
-// codes have different lengths, so that one written over another would show.
+// codes have different lengths, so that a partly overwritten one would show.
 var codes = []string{"0", "7", "42", "137", "2048", "65535", "1000000", "2147483647"}
 
-// TestManyWriters lets 8 processes set different codes, with 5 ms between two
-// sets of each, and looks for a value that nobody wrote.
-func TestManyWriters(t *testing.T) {
+// TestWritersUnderLoad lets 8 processes set different codes, each every 5 ms, and
+// looks for a value that none of them wrote.
+func TestWritersUnderLoad(t *testing.T) {
 	h := newHarness()
-	h.run([]func(){func() { h.manyWriters(t) }})
+	h.run([]func(){func() { h.writersUnderLoad(t) }})
 	h.report(t)
 }
 
-func (h *harness) manyWriters(t *testing.T) {
-	w := h.newWorld()
-	defer w.close()
-	l := w.ownedBy("0")
-	var users []*user
+func (h *harness) writersUnderLoad(t *testing.T) {
+	f := h.newFixture()
+	defer f.close()
+	p := f.recordOwner("0")
+	var writers []*appWriter
 	for _, code := range codes {
-		users = append(users, w.use("pid:"+l.pidArg(), "sets:"+code+":5ms"))
+		writers = append(writers, f.startWriter("pid:"+p.pidArg(), "sets:"+code+":5ms"))
 	}
 	reading := make(chan struct{})
 	var reader sync.WaitGroup
-	reader.Go(func() { w.readRaw(reading) })
-	w.probes(t, wholeAnswer, "-v")
+	reader.Go(func() { f.readErrorFile(reading) })
+	f.probeRepeatedly(t, checkAnswer, "-v")
 	close(reading)
 	reader.Wait()
-	for _, u := range users {
-		u.stop(w)
+	for _, a := range writers {
+		a.stop(f)
 	}
-	left, err := os.ReadDir(w.path())
+	left, err := os.ReadDir(f.path())
 	must(err)
 	if len(left) != 4 {
-		w.violated("pid, identity, error and reason are to be left over, not %v", left)
+		f.violationf("want pid, identity, error and reason to remain, got %v", left)
 	}
 }
 
-// readRaw reads the error file as other programs do.
-func (w *world) readRaw(stop chan struct{}) {
+// readErrorFile reads the error file repeatedly, as another program might.
+func (f *fixture) readErrorFile(stop chan struct{}) {
 	for {
 		select {
 		case <-stop:
 			return
 		case <-time.After(100 * time.Microsecond):
 		}
-		b, err := os.ReadFile(w.path("error"))
+		b, err := os.ReadFile(f.path("error"))
 		whole := false
 		for _, code := range codes {
 			whole = whole || string(b) == code+"\n"
 		}
 		if err != nil || !whole {
-			w.violated("error holds %q (%v)", b, err)
+			f.violationf("error holds %q (%v)", b, err)
 			return
 		}
 	}
 }
 
 var (
-	answer      = regexp.MustCompile(`^unhealthy: web: error ([0-9]+)(?:: code ([0-9]+))?\n$`)
-	goodHealthy = regexp.MustCompile(`^healthy: web: pid [0-9]+, identity verified, age -?[0-9.]+s, error 0(?:: code 0)?\n$`)
+	errorLine   = regexp.MustCompile(`^unhealthy: web: error ([0-9]+)(?:: code ([0-9]+))?\n$`)
+	healthyLine = regexp.MustCompile(`^healthy: web: pid [0-9]+, identity verified, age -?[0-9.]+s, error 0(?:: code 0)?\n$`)
 )
 
-// wholeAnswer accepts a code that somebody set, alone or with its own reason.
-func wholeAnswer(o outcome) (wrong string) {
+// checkAnswer accepts a code that a writer set, alone or with its own reason.
+func checkAnswer(o outcome) (wrong string) {
 	if o.status == 0 {
-		if !goodHealthy.MatchString(o.stdout) || o.stderr != "" {
+		if !healthyLine.MatchString(o.stdout) || o.stderr != "" {
 			return fmt.Sprintf("%q %q", o.stdout, o.stderr)
 		}
 		return ""
 	}
-	m := answer.FindStringSubmatch(o.stderr)
+	m := errorLine.FindStringSubmatch(o.stderr)
 	known := false
 	for _, code := range codes[1:] {
 		known = known || m != nil && m[1] == code
@@ -154,31 +154,31 @@ func wholeAnswer(o outcome) (wrong string) {
 	return ""
 }
 
-// TestBeatingApplication lets an application set 0 and beat without pause while
-// two probes ask without pause: not one may say unhealthy.
-func TestBeatingApplication(t *testing.T) {
+// TestHeartbeatUnderLoad lets an application set 0 and beat without pause while two
+// probes run without pause. None may report unhealthy.
+func TestHeartbeatUnderLoad(t *testing.T) {
 	h := newHarness()
-	h.run([]func(){func() { h.beating(t) }})
+	h.run([]func(){func() { h.heartbeatUnderLoad(t) }})
 	h.report(t)
 }
 
-func (h *harness) beating(t *testing.T) {
-	w := h.newWorld()
-	defer w.close()
-	u := w.use("load", "set:0", "beats")
-	for deadline := time.Now().Add(hangs); ; {
-		if ok, line := w.healthy(); ok {
+func (h *harness) heartbeatUnderLoad(t *testing.T) {
+	f := h.newFixture()
+	defer f.close()
+	a := f.startWriter("load", "set:0", "beats")
+	for deadline := time.Now().Add(hangTimeout); ; {
+		if ok, line := f.healthy(); ok {
 			break
 		} else if time.Now().After(deadline) {
-			w.violated("the application does not become healthy: %s", line)
+			f.violationf("the application does not become healthy: %s", line)
 			break
 		}
 	}
-	w.probes(t, func(o outcome) string {
+	f.probeRepeatedly(t, func(o outcome) string {
 		if o.status != 0 {
 			return o.stderr
 		}
 		return ""
 	}, "-max-age", "1h")
-	u.stop(w)
+	a.stop(f)
 }

@@ -4,7 +4,7 @@ package faults
 
 import "fmt"
 
-// verdict is what the probe says, or may say.
+// verdict is what the probe reports, or may report.
 type verdict string
 
 const (
@@ -18,39 +18,39 @@ func (v verdict) allows(is verdict) bool { return v == either || v == is }
 // attempt is one traced run of a scenario's command.
 type attempt struct {
 	*scenario
-	*world
-	cmd      command
-	where    string // what was done to it
-	began    bool   // the first call has been seen
-	changed  bool   // the verdict has been that of afterwards
-	identity bool   // there was an identity file before
-	foreign  bool   // there was a pid without identity: another writer's
-	values   []string
-	end      ending
-	judged   bool // at the mark, while the process stood still
-	helpless bool // nothing at all can be done about the fault
-	noProc   bool // as if there were no /proc: then no identity is recorded
+	*fixture
+	cmd          command
+	where        string   // what was done to the command, for messages
+	began        bool     // the first call has been seen
+	changed      bool     // the verdict has changed to that of after
+	hadIdentity  bool     // identity existed before the command
+	otherWriter  bool     // before, pid existed without identity: another writer loaded
+	allowedCodes []string // possible contents of error
+	end          traceResult
+	markSeen     bool // judged at the mark, while the process was stopped
+	oldStateOK   bool // as for fault
+	noProc       bool // the fault hides /proc, so no identity is recorded
 }
 
 func (s *scenario) attempt(h *harness) *attempt {
-	w := h.newWorld()
-	a := &attempt{scenario: s, world: w, cmd: s.arrange(w)}
-	if a.cmd.counts == nil {
-		a.cmd.counts = ofInterest(w.runDir)
+	f := h.newFixture()
+	a := &attempt{scenario: s, fixture: f, cmd: s.arrange(f)}
+	if a.cmd.countFrom == nil {
+		a.cmd.countFrom = isOwnWork(f.runDir)
 	}
 	return a
 }
 
 func (a *attempt) trace(decide func(call) action) error {
-	t := &tracer{argv: a.cmd.argv, cred: a.cmd.cred, pid: a.cmd.pid, start: a.cmd.start, begin: a.cmd.counts}
+	t := &tracer{argv: a.cmd.argv, cred: a.cmd.cred, pid: a.cmd.pid, onStart: a.cmd.onStart, countFrom: a.cmd.countFrom}
 	t.decide = func(c call) action {
 		if !a.began {
 			a.began = true
-			a.before()
+			a.checkBefore()
 		}
-		if c.mark != "" { // the command's own work is done, and its process still lives
-			a.finished(c.mark == "failed", true)
-			a.judged = true
+		if c.mark != "" { // the command has done its work, and its process is still alive
+			a.checkFinished(c.mark == "failed", true)
+			a.markSeen = true
 			return action{kind: kill}
 		}
 		return decide(c)
@@ -58,86 +58,86 @@ func (a *attempt) trace(decide func(call) action) error {
 	var err error
 	a.end, err = t.run()
 	if err != nil {
-		a.fault("the tracer: %v", err)
+		a.errorf("the tracer: %v", err)
 	}
 	return err
 }
 
-func (a *attempt) fault(format string, args ...any) {
-	a.violated("%s: %s: %s", a.name, a.where, fmt.Sprintf(format, args...))
+func (a *attempt) errorf(format string, args ...any) {
+	a.violationf("%s: %s: %s", a.name, a.where, fmt.Sprintf(format, args...))
 }
 
-// before notes how things stand when nothing has been done yet.
-func (a *attempt) before() {
-	if is, line := a.ask(); is != a.scenario.before {
-		a.fault("before anything is done the unit is %s, want %s: %s", is, a.scenario.before, line)
+// checkBefore checks the verdict before the command, and notes the state files.
+func (a *attempt) checkBefore() {
+	if is, line := a.verdict(); is != a.before {
+		a.errorf("before the command the unit is %s, want %s: %s", is, a.before, line)
 	}
-	_, a.identity = a.file("identity")
-	_, hasPid := a.file("pid")
-	a.foreign = hasPid && !a.identity
-	if was, exists := a.file("error"); exists {
-		a.values = append(a.values, was)
+	_, a.hadIdentity = a.readFile("identity")
+	_, hasPid := a.readFile("pid")
+	a.otherWriter = hasPid && !a.hadIdentity
+	if was, exists := a.readFile("error"); exists {
+		a.allowedCodes = append(a.allowedCodes, was)
 	}
-	if a.writes != "" {
-		a.values = append(a.values, a.writes+"\n")
+	if a.code != "" {
+		a.allowedCodes = append(a.allowedCodes, a.code+"\n")
 	}
 }
 
-func (a *attempt) ask() (verdict, string) {
+func (a *attempt) verdict() (verdict, string) {
 	if ok, line := a.healthy(); !ok {
 		return unhealthy, line
 	}
 	return healthy, ""
 }
 
-// during judges while the command stands still or has been killed: the verdict
-// is that of before or that of after, and changes once.
-func (a *attempt) during(frozen bool) {
-	is, line := a.ask()
+// checkInterrupted checks the verdict while the command is stopped or after it
+// was killed. It must be the one before or the one after, and change at most once.
+func (a *attempt) checkInterrupted(frozen bool) {
+	is, line := a.verdict()
 	switch {
-	case is != a.scenario.before && is != a.after:
-		a.fault("%s, and is so neither before nor after: %s", is, line)
+	case is != a.before && is != a.after:
+		a.errorf("%s, unlike both before and after: %s", is, line)
 	case frozen && a.changed && is != a.after:
-		a.fault("%s once more: %s", is, line)
+		a.errorf("%s again after the verdict had changed: %s", is, line)
 	}
-	a.changed = a.changed || is != a.scenario.before
-	a.files(false)
+	a.changed = a.changed || is != a.before
+	a.checkFiles(false)
 }
 
-// finished judges a command that was not killed.
-func (a *attempt) finished(failed, alive bool) {
+// checkFinished checks the verdict after a command that was not killed.
+func (a *attempt) checkFinished(failed, alive bool) {
 	want := a.after
 	switch {
-	case failed && a.failed != "" && !a.helpless:
-		want = a.failed
-	case failed && a.scenario.before != a.after:
+	case failed && a.onFailure != "" && !a.oldStateOK:
+		want = a.onFailure
+	case failed && a.before != a.after:
 		want = either
-	case !failed && a.refuses:
-		a.fault("the command was to be refused, but worked")
+	case !failed && a.mustFail:
+		a.errorf("the command should have failed, but succeeded")
 		return
 	}
-	if a.own && !alive {
+	if a.self && !alive {
 		want = unhealthy
 	}
-	if is, line := a.ask(); !want.allows(is) {
-		a.fault("%s afterwards, want %s (failed: %v): %s", is, want, failed, line)
+	if is, line := a.verdict(); !want.allows(is) {
+		a.errorf("%s afterwards, want %s (failed: %v): %s", is, want, failed, line)
 	}
-	a.files(failed)
+	a.checkFiles(failed)
 }
 
-// files judges what the state files hold.
-func (a *attempt) files(failed bool) {
-	held, exists := a.file("error")
-	whole := !exists || held == "" && a.failed == unhealthy && (failed || a.refuses) // withdrawn
-	for _, v := range a.values {
+// checkFiles checks the content of the state files.
+func (a *attempt) checkFiles(failed bool) {
+	held, exists := a.readFile("error")
+	whole := !exists || held == "" && a.onFailure == unhealthy && (failed || a.mustFail) // 0 was invalidated
+	for _, v := range a.allowedCodes {
 		whole = whole || held == v
 	}
 	if !whole {
-		a.fault("error holds %q, want one of %q", held, a.values)
+		a.errorf("error holds %q, want one of %q", held, a.allowedCodes)
 	}
-	_, hasPid := a.file("pid")
-	_, hasIdentity := a.file("identity")
-	if a.identity && !a.noProc && !hasIdentity && hasPid && held == "0\n" {
-		a.fault("pid and 0 stand without identity: the next process with this pid would be healthy")
+	_, hasPid := a.readFile("pid")
+	_, hasIdentity := a.readFile("identity")
+	if a.hadIdentity && !a.noProc && !hasIdentity && hasPid && held == "0\n" {
+		a.errorf("pid and 0 are left without identity: the next process with this pid would be healthy")
 	}
 }

@@ -4,55 +4,57 @@ package faults
 
 import "golang.org/x/sys/unix"
 
-// fault is something that happens to one call of a command, or to all from
-// there on.
+// fault is what happens to one call of a command, or to that call and all later
+// ones.
 type fault struct {
-	name    string
-	does    action
-	fits    func(call) bool // whether this can happen to a call
-	lasting bool            // it happens to all that fit from there on
-	thenNo  unix.Errno      // after a short write: what the next write gives
-	nothing bool            // a correct program does not notice
+	name       string
+	action     action
+	applies    func(call) bool // reports whether this can happen to a call
+	persistent bool            // it also happens to all later calls that it applies to
+	nextErrno  unix.Errno      // after a short write: the error of the next write
+	retried    bool            // a correct program tries again and succeeds
 
-	// Nothing helps, or the command must not act: what stood before may stand
-	// afterwards, even if the code to be set was not 0.
-	helpless bool
+	// The old state may remain, even if the code to set was not 0, because the
+	// command can do nothing about the fault or must not act.
+	oldStateOK bool
 
-	oneOf int // in the short form one point of so many is tried
+	oneOf int // the short form tries one of so many points
 }
 
-// Faults that are not like the others.
+// Names of the faults that need special treatment.
 const (
-	killedAfter = "killed after"
-	hiddenAll   = "hidden from there on"
+	killedAfter        = "killed after"
+	hiddenPersistently = "hidden (persistent)"
 )
 
 var faults = []fault{
-	{name: "killed before", does: action{kind: kill}, fits: every, oneOf: 7},
-	{name: killedAfter, does: action{kind: kill}, fits: every, oneOf: 13},
-	{name: "EIO", does: action{kind: fail, errno: unix.EIO}, fits: mayFail, oneOf: 7},
-	{name: "EIO from there on", does: action{kind: fail, errno: unix.EIO}, fits: mayFail, lasting: true, helpless: true, oneOf: 13},
-	{name: "ENOSPC", does: action{kind: fail, errno: unix.ENOSPC}, fits: changes, oneOf: 4},
-	{name: "ENOSPC from there on", does: action{kind: fail, errno: unix.ENOSPC}, fits: needsSpace, lasting: true, oneOf: 4},
-	{name: "EDQUOT", does: action{kind: fail, errno: unix.EDQUOT}, fits: changes, oneOf: 13},
-	{name: "EROFS", does: action{kind: fail, errno: unix.EROFS}, fits: changes, oneOf: 11},
-	{name: "EROFS from there on", does: action{kind: fail, errno: unix.EROFS}, fits: changes, lasting: true, helpless: true, oneOf: 13},
-	{name: "EMFILE", does: action{kind: fail, errno: unix.EMFILE}, fits: opens, oneOf: 11},
-	{name: "EMFILE from there on", does: action{kind: fail, errno: unix.EMFILE}, fits: opens, lasting: true, helpless: true, oneOf: 13},
-	{name: "EINTR", does: action{kind: fail, errno: unix.EINTR}, fits: interruptible, nothing: true, oneOf: 11},
-	{name: "done but reported as EIO", does: action{kind: doAndLie, errno: unix.EIO}, fits: changesOrCloses, oneOf: 7},
-	{name: "short write", does: action{kind: short}, fits: writes, nothing: true, oneOf: 2},
-	{name: "short write, then ENOSPC", does: action{kind: short}, fits: writes, thenNo: unix.ENOSPC, oneOf: 2},
-	// hidepid hides other users' processes: no stat to read, EPERM for a signal.
-	{name: "hidden", does: action{kind: fail, errno: unix.ENOENT}, fits: opensStat, helpless: true, oneOf: 2},
-	{name: hiddenAll, does: action{kind: fail, errno: unix.ENOENT}, fits: opensStat, lasting: true, helpless: true, oneOf: 2},
-	{name: "EPERM", does: action{kind: fail, errno: unix.EPERM}, fits: signals, oneOf: 1},
+	{name: "killed before", action: action{kind: kill}, applies: anyCall, oneOf: 7},
+	{name: killedAfter, action: action{kind: kill}, applies: anyCall, oneOf: 13},
+	{name: "EIO", action: action{kind: fail, errno: unix.EIO}, applies: mayFail, oneOf: 7},
+	{name: "EIO (persistent)", action: action{kind: fail, errno: unix.EIO}, applies: mayFail, persistent: true, oldStateOK: true, oneOf: 13},
+	{name: "ENOSPC", action: action{kind: fail, errno: unix.ENOSPC}, applies: changes, oneOf: 4},
+	{name: "ENOSPC (persistent)", action: action{kind: fail, errno: unix.ENOSPC}, applies: needsSpace, persistent: true, oneOf: 4},
+	{name: "EDQUOT", action: action{kind: fail, errno: unix.EDQUOT}, applies: changes, oneOf: 13},
+	{name: "EROFS", action: action{kind: fail, errno: unix.EROFS}, applies: changes, oneOf: 11},
+	{name: "EROFS (persistent)", action: action{kind: fail, errno: unix.EROFS}, applies: changes, persistent: true, oldStateOK: true, oneOf: 13},
+	{name: "EMFILE", action: action{kind: fail, errno: unix.EMFILE}, applies: opens, oneOf: 11},
+	{name: "EMFILE (persistent)", action: action{kind: fail, errno: unix.EMFILE}, applies: opens, persistent: true, oldStateOK: true, oneOf: 13},
+	{name: "EINTR", action: action{kind: fail, errno: unix.EINTR}, applies: interruptible, retried: true, oneOf: 11},
+	{name: "done but reported as EIO", action: action{kind: failAfter, errno: unix.EIO}, applies: changesOrCloses, oneOf: 7},
+	{name: "short write", action: action{kind: short}, applies: writes, retried: true, oneOf: 2},
+	{name: "short write, then ENOSPC", action: action{kind: short}, applies: writes, nextErrno: unix.ENOSPC, oneOf: 2},
+	// With hidepid there is no stat file of another user's process, and a signal
+	// to it fails with EPERM.
+	{name: "hidden", action: action{kind: fail, errno: unix.ENOENT}, applies: opensStat, oldStateOK: true, oneOf: 2},
+	{name: hiddenPersistently, action: action{kind: fail, errno: unix.ENOENT}, applies: opensStat, persistent: true, oldStateOK: true, oneOf: 2},
+	{name: "EPERM", action: action{kind: fail, errno: unix.EPERM}, applies: signals, oneOf: 1},
 }
 
-func every(call) bool     { return true }
+func anyCall(call) bool   { return true }
 func changes(c call) bool { return c.changes }
 
-// needsSpace is what a full disk refuses: it still cuts and removes files.
+// needsSpace reports whether a full disk can fail the call. It can still truncate
+// and remove files.
 func needsSpace(c call) bool {
 	return writes(c) || opens(c) && c.changes || c.name == "mkdir" || c.name == "mkdirat"
 }
@@ -63,26 +65,26 @@ func signals(c call) bool { return c.name == "kill" }
 
 func opensStat(c call) bool { return opens(c) && isStat(c.path) }
 
-// mayFail leaves out close, which fails only after it has closed, and kill,
-// which reads nothing from a disk.
+// mayFail reports whether the call can fail with an I/O error and do nothing. That
+// excludes close, which closes even if it fails, and kill, which does no I/O.
 func mayFail(c call) bool { return c.name != "close" && c.name != "kill" }
 
 func interruptible(c call) bool { return mayFail(c) && c.name != "execve" }
 
 func changesOrCloses(c call) bool { return c.changes || c.name == "close" || c.name == "flock" }
 
-// hit tells the fault's action for call c, if the fault was to begin at call n.
-func (f *fault) hit(c call, n int) action {
+// actionFor returns the action for call c of a fault that begins at call n.
+func (f *fault) actionFor(c call, n int) action {
 	switch {
 	case f.name == killedAfter:
 		if c.after && c.n == n {
-			return f.does
+			return f.action
 		}
 	case c.after:
-	case c.n == n, f.lasting && c.n > n && f.fits(c):
-		return f.does
-	case f.thenNo != 0 && c.n > n && writes(c):
-		return action{kind: fail, errno: f.thenNo}
+	case c.n == n, f.persistent && c.n > n && f.applies(c):
+		return f.action
+	case f.nextErrno != 0 && c.n > n && writes(c):
+		return action{kind: fail, errno: f.nextErrno}
 	}
 	return action{}
 }

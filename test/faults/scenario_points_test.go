@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// freeze runs the command once and asks the probe before its first call and
-// after each: what stands after one stands before the next. It gives the calls.
+// freeze runs the command once and probes before its first call and after each:
+// the state after one call is the state before the next. It returns the calls.
 func (s *scenario) freeze(h *harness) (calls []call) {
 	a := s.attempt(h)
 	defer a.close()
@@ -19,10 +19,10 @@ func (s *scenario) freeze(h *harness) (calls []call) {
 			calls = append(calls, c)
 			return action{}
 		}
-		if h.sampled(s.name, c.n, s.rarer()) {
+		if h.sampled(s.name, c.n, s.sampleFactor()) {
 			a.where = "frozen " + c.String()
-			h.point()
-			a.during(true)
+			h.countPoint()
+			a.checkInterrupted(true)
 		}
 		return action{}
 	})
@@ -30,51 +30,51 @@ func (s *scenario) freeze(h *harness) (calls []call) {
 	if err != nil {
 		return nil
 	}
-	if len(calls) == 0 || s.own && !a.judged { // what sees nothing proves nothing
-		a.fault("only %d calls were seen, and the end was seen: %v", len(calls), a.judged)
+	if len(calls) == 0 || s.self && !a.markSeen { // a test that sees nothing proves nothing
+		a.errorf("saw only %d calls, and its end: %v", len(calls), a.markSeen)
 	}
 	failed := a.end.status != 0
-	if a.judged {
+	if a.markSeen {
 		failed = a.end.mark == "failed"
 	} else {
-		a.finished(failed, false)
+		a.checkFinished(failed, false)
 	}
-	if failed != s.refuses {
-		a.fault("status %d (%s): %q", a.end.status, a.end.mark, a.end.output)
+	if failed != s.mustFail {
+		a.errorf("status %d (%s): %q", a.end.status, a.end.mark, a.end.output)
 	}
-	a.proves(failed)
-	a.again()
+	a.checkError(failed)
+	a.checkRecovery()
 	return calls
 }
 
-// proves holds a failure against the promise that it is reported. One failure
-// is one line; exec, which cannot take back what it did, may have two.
-func (a *attempt) proves(failed bool) {
+// checkError checks that a failed command explains itself in one line. exec may
+// print two, because it cannot undo what it has already done.
+func (a *attempt) checkError(failed bool) {
 	lines := strings.Count(a.end.output, "\n")
-	if failed && a.end.status > 0 && (lines < 1 || lines > 2 || lines == 2 && !a.own) {
-		a.fault("want one line about the failure, got %q", a.end.output)
+	if failed && a.end.status > 0 && (lines < 1 || lines > 2 || lines == 2 && !a.self) {
+		a.errorf("want one line about the failure, got %q", a.end.output)
 	}
 	if a.end.hung {
-		a.fault("hung")
+		a.errorf("hung")
 	}
 }
 
-// points gives a job for each call that the fault fits.
+// points returns a job for each call that the fault applies to.
 func (s *scenario) points(h *harness, f *fault, calls []call) (jobs []func()) {
 	for _, c := range calls {
-		if f.fits(c) && h.sampled(s.name+f.name, c.n, f.oneOf*s.rarer()) {
-			jobs = append(jobs, func() { s.try(h, f, c) })
+		if f.applies(c) && h.sampled(s.name+f.name, c.n, f.oneOf*s.sampleFactor()) {
+			jobs = append(jobs, func() { s.inject(h, f, c) })
 		}
 	}
 	return jobs
 }
 
-// try runs the command with the fault at call want.
-func (s *scenario) try(h *harness, f *fault, want call) {
+// inject runs the command with the fault at call want.
+func (s *scenario) inject(h *harness, f *fault, want call) {
 	a := s.attempt(h)
 	defer a.close()
 	reached := false
-	a.helpless, a.noProc = f.helpless, f.name == hiddenAll
+	a.oldStateOK, a.noProc = f.oldStateOK, f.name == hiddenPersistently
 	a.where = fmt.Sprintf("%s at call %d, %s %s", f.name, want.n, want.name, want.path)
 	err := a.trace(func(c call) action {
 		if c.n == want.n && c.name == want.name {
@@ -83,89 +83,90 @@ func (s *scenario) try(h *harness, f *fault, want call) {
 		if !reached {
 			return action{}
 		}
-		return f.hit(c, want.n)
+		return f.actionFor(c, want.n)
 	})
 	if err != nil {
 		return
 	}
 	if !reached {
 		h.mu.Lock()
-		h.moved++
+		h.missed++
 		h.mu.Unlock()
 		return
 	}
-	h.point()
+	h.countPoint()
 	switch {
-	case a.judged:
-		a.noticed(f, a.end.mark == "failed")
-	case a.end.status == -1 && f.does.kind == kill && a.own:
-		if is, _ := a.ask(); is == healthy {
-			a.fault("healthy, though the process is dead")
+	case a.markSeen:
+		a.checkRetried(f, a.end.mark == "failed")
+	case a.end.status == -1 && f.action.kind == kill && a.self:
+		if is, _ := a.verdict(); is == healthy {
+			a.errorf("healthy, though the process is dead")
 		}
-		a.files(false)
-	case a.end.status == -1 && f.does.kind == kill:
-		a.during(false)
-		a.halfLoaded()
+		a.checkFiles(false)
+	case a.end.status == -1 && f.action.kind == kill:
+		a.checkInterrupted(false)
+		a.checkHalfLoaded()
 	case a.end.status == -1:
-		a.fault("it died from a signal: %q", a.end.output)
+		a.errorf("a signal ended it: %q", a.end.output)
 	default:
-		a.finished(a.end.status != 0, false)
-		a.noticed(f, a.end.status != 0)
+		a.checkFinished(a.end.status != 0, false)
+		a.checkRetried(f, a.end.status != 0)
 	}
-	a.proves(a.end.status > 0)
-	a.again()
+	a.checkError(a.end.status > 0)
+	a.checkRecovery()
 }
 
-func (a *attempt) noticed(f *fault, failed bool) {
-	if f.nothing && failed != a.refuses {
-		a.fault("it failed, but should have tried again: %q", a.end.output)
+// checkRetried checks that the command survived a fault that a retry fixes.
+func (a *attempt) checkRetried(f *fault, failed bool) {
+	if f.retried && failed != a.mustFail {
+		a.errorf("it failed instead of trying again: %q", a.end.output)
 	}
 }
 
-// halfLoaded proves that a load that was killed before its end does not let a
-// set through without the identity.
-func (a *attempt) halfLoaded() {
-	if a.foreign {
+// checkHalfLoaded checks that after an incomplete load, set cannot make the unit
+// healthy without identity.
+func (a *attempt) checkHalfLoaded() {
+	if a.otherWriter {
 		return
 	}
 	a.healthctl("set", "0")
-	_, hasIdentity := a.file("identity")
-	if is, _ := a.ask(); is == healthy && !hasIdentity {
-		a.fault("after a set 0 the unit is healthy without identity")
+	_, hasIdentity := a.readFile("identity")
+	if is, _ := a.verdict(); is == healthy && !hasIdentity {
+		a.errorf("after a set 0 the unit is healthy without identity")
 	}
 }
 
-// again proves that the next load and set work, whatever has happened.
-func (a *attempt) again() {
-	if a.broken {
+// checkRecovery checks that the next load and set work, whatever has happened.
+func (a *attempt) checkRecovery() {
+	if a.blocksLoad {
 		return
 	}
-	keeper := a.cmd.next
-	for _, l := range a.lives {
-		if l != keeper {
-			l.end()
+	owner := a.cmd.nextOwner
+	for _, p := range a.processes {
+		if p != owner {
+			p.kill()
 		}
 	}
-	if keeper == nil {
-		keeper = a.life()
+	if owner == nil {
+		owner = a.startProcess()
 	}
-	if o := a.load(keeper); o.status != 0 {
-		a.fault("the next load fails: %q", o.stderr)
+	if o := a.load(owner); o.status != 0 {
+		a.errorf("the next load fails: %q", o.stderr)
 		return
 	}
-	if is, _ := a.ask(); is == healthy {
-		a.fault("healthy after the next load, before any set")
+	if is, _ := a.verdict(); is == healthy {
+		a.errorf("healthy after the next load, before any set")
 	}
 	if o := a.healthctl("set", "0"); o.status != 0 {
-		a.fault("the next set fails: %q", o.stderr)
+		a.errorf("the next set fails: %q", o.stderr)
 		return
 	}
-	if is, line := a.ask(); is != healthy {
-		a.fault("unhealthy after the next set 0: %s", line)
+	if is, line := a.verdict(); is != healthy {
+		a.errorf("unhealthy after the next set 0: %s", line)
 	}
 	left, err := os.ReadDir(a.path())
 	must(err)
 	if len(left) != 3 {
-		a.fault("pid, identity and error are to stand after the next set, not %v", left)
+		a.errorf("want pid, identity and error after the next set, got %v", left)
 	}
 }
