@@ -1,53 +1,57 @@
-// Package faults holds no code of the project. Its tests prove the two promises
-// that the project stands on, by fault injection:
+// Package faults contains only tests. By fault injection they check the two
+// promises of healthprobe:
 //
-//   - safety: a probe says healthy only if, at some moment while it ran, the
+//   - safety: the probe reports healthy only if, at some moment while it ran, the
 //     process that the last successful load recorded was alive and "set 0" was
 //     the last set since that load;
 //   - liveness: while a process is loaded and its last set was 0, no number of
-//     "set 0" and "beat" calls makes a probe say unhealthy.
+//     "set 0" and "beat" calls makes the probe report unhealthy.
 //
-// # How
+// # Method
 //
-// The programs are the real ones, linked as a release by ./build.sh, and a small
-// application that uses package writer (testdata/app). A tracer (tracer_test.go,
-// ptrace(2)) stops a program at each of its file-system calls, counted over all
-// threads, for the Go runtime is free to make each call on another one. A
-// scenario (scenarios_test.go) arranges a state directory and the processes
-// around it, and says what the verdict is before its command and after it. From
-// that follows what the probe may say in between:
+// The tests run the real programs, linked by ./build.sh like a release, and a small
+// application that uses package writer (testdata/app). A tracer (tracer_*, with
+// ptrace(2)) stops a program at each of its file-system calls. It counts the calls
+// over all threads, because the Go runtime may make each call on another thread.
 //
-//   - frozen (points_test.go): before and after each call the command stands
-//     still while a real healthprobe is asked. If the verdict is the same before
-//     and after the command it never is another; if not, it changes once;
-//   - killed before and after each call;
-//   - each call fails (faults_test.go): ENOSPC, EDQUOT, EIO, EROFS, EMFILE,
-//     EINTR, a short write, done but reported as failed, that call alone or all
-//     from there on, a process that hidepid hides. The command then says that it
-//     failed, or has done its work all the same.
+// A scenario (scenario_*) is a command, the state directory and processes that it
+// finds, and the verdict of the probe before and after it. What the probe may report
+// in between follows from these two. A point is one call of a command and what
+// happens to it there:
 //
-// After each of these the next load and the next set must work: unhealthy after
-// the one, healthy after the other.
+//   - frozen: the command is stopped before and after each call while the real
+//     healthprobe runs. The verdict changes at most once, from the one before to
+//     the one after (scenario_points_test.go);
+//   - killed before or after the call;
+//   - failed: the call returns an error such as ENOSPC, EIO or EINTR, writes only
+//     one byte, or succeeds but reports an error. That happens to one call or to
+//     all later ones too (scenario_faults_test.go). The command must then report
+//     the failure, or have done its work all the same.
 //
-// Two at once (pairs_test.go): one program is stopped before each of its calls
-// while another runs through, or comes to wait for the lock. The probe gets
-// faults as well (probe_test.go): whatever fails, unhealthy never becomes
-// healthy. Pids are reused for real in a pid namespace (reuse_test.go), /proc is
-// hidden in a mount namespace (hidden_test.go). Hostile neighbours, names, times
-// and plain load have files of their own.
+// After each point the next load must work and leave the unit unhealthy, and the
+// next set 0 must make it healthy. The probe gets faults as well: none of them may
+// make an unhealthy unit healthy (scenario_probe_test.go).
 //
-// # The test of the test
+// Races (race_*) are two programs at once: one is stopped before each of its calls
+// while the other runs to its end or waits for the lock. Tests with many writers and
+// a held lock are there too. Environments (env_*) are reused pids in a pid namespace,
+// a hidden /proc in a mount namespace, hostile files and names, and a changed clock.
 //
-// planted_test.go is a table of bugs. Each is patched into a copy of the source
-// (go build -overlay), built, and must be found by the scenarios named beside
-// it. A bug whose patch no longer applies fails the test: it has to move with
-// the code.
+// fixture_test.go makes a unit and the processes around it. harness_test.go picks the
+// points and collects violations.
+//
+// # Mutants
+//
+// The mutants test the tests. mutant_table_test.go is a table of bugs. Each one is
+// patched into a copy of the source (go build -overlay), and the tests named beside
+// it must find it. A mutant whose patch no longer applies fails the test: update it
+// along with the code.
 //
 // # Short and long
 //
-// go test ./test/faults takes a sample: some of the points of every scenario, always the
-// same ones. go test ./test/faults -long takes every point, every planted bug, and a
-// minute for each load. -v shows the closing line with the counts. ptrace, namespaces and
-// /proc make this linux/amd64 as root; what is missing skips with a reason, or
-// fails where CI=true.
+// go test ./test/faults tries a sample of the points, the same one in each run, and
+// some of the mutants. go test ./test/faults -long tries every point and every mutant
+// and puts load on a unit for minutes. With -v the last line shows the counts. The
+// tests need linux/amd64 and root. What they lack they skip with a reason, or fail if
+// CI=true (unsupported_test.go, testenv.Require).
 package faults

@@ -15,45 +15,46 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// harness runs points against one build of the programs and collects what it
-// finds. It is no testing.T, because for a planted bug a violation is success.
+// harness tries points against one build of the programs and collects the
+// violations. It does not report to testing.T itself, because for a mutant a
+// violation is success.
 type harness struct {
 	*programs
 	every      bool   // try every point, not a sample
-	wanted     string // a violation with this text is enough, and others do not count; "": all count
+	wanted     string // only violations with this text count, and one is enough; "": all count
 	mu         sync.Mutex
 	points     int
-	moved      int
+	missed     int // points that a second run did not reach
 	violations []string
 }
 
 func newHarness() *harness { return &harness{programs: built, every: *long} }
 
-func (h *harness) point() {
+func (h *harness) countPoint() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.points++
 }
 
-func (h *harness) violated(format string, args ...any) {
+func (h *harness) violationf(format string, args ...any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	// Every world has a directory of its own: its name says nothing.
+	// Every fixture has its own directory. Its random name would only be noise.
 	text := regexp.MustCompile(regexp.QuoteMeta(scratch)+`/run-[0-9]+`).ReplaceAllString(fmt.Sprintf(format, args...), "RUNDIR")
 	if strings.Contains(text, h.wanted) {
 		h.violations = append(h.violations, text)
 	}
 }
 
-// enough tells that nothing more needs to be tried.
+// enough reports whether the wanted violation has been found.
 func (h *harness) enough() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.wanted != "" && len(h.violations) > 0
 }
 
-// sampled tells whether to try point n of a kind: every one, or in the short
-// form one of so many. Which ones is different for each kind, and always the same.
+// sampled reports whether to try point n of a kind: every point, or one in oneOf
+// in the short form. Each kind has another sample, and it is the same in each run.
 func (h *harness) sampled(kind string, n, oneOf int) bool {
 	if h.every {
 		return true
@@ -63,7 +64,8 @@ func (h *harness) sampled(kind string, n, oneOf int) bool {
 	return (n+int(f.Sum32()%1000))%oneOf == 0
 }
 
-// run runs jobs, each on a thread that stays its own: ptrace belongs to threads.
+// run runs jobs on locked OS threads, because a tracee is bound to the thread
+// that traces it.
 func (h *harness) run(jobs []func()) {
 	queue := make(chan func())
 	var workers sync.WaitGroup
@@ -72,7 +74,7 @@ func (h *harness) run(jobs []func()) {
 			runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 			for job := range queue {
 				if !h.enough() {
-					h.guarded(job)
+					h.runJob(job)
 				}
 			}
 		})
@@ -84,19 +86,18 @@ func (h *harness) run(jobs []func()) {
 	workers.Wait()
 }
 
-// guarded makes a panic of a job a violation, so that the test cleans up after
-// itself whatever goes wrong.
-func (h *harness) guarded(job func()) {
+// runJob turns a panic of job into a violation, so that the test still cleans up.
+func (h *harness) runJob(job func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			h.violated("the test itself broke: %v\n%s", p, debug.Stack())
+			h.violationf("panic in the test itself: %v\n%s", p, debug.Stack())
 		}
 	}()
 	job()
 }
 
-// report makes violations errors of the test. Of many only the first are shown:
-// one bug shows at many points.
+// report turns violations into test errors. It shows only the first few, because
+// one bug usually shows at many points.
 func (h *harness) report(t *testing.T) {
 	t.Helper()
 	const shown = 12
@@ -107,19 +108,20 @@ func (h *harness) report(t *testing.T) {
 		}
 		t.Error(v)
 	}
-	t.Logf("%d points, %d violations, %d points that a second run did not reach", h.points, len(h.violations), h.moved)
+	t.Logf("%d points, %d violations, %d points that a second run did not reach", h.points, len(h.violations), h.missed)
 	total.add(func(t *tally) {
 		t.Points += h.points
 		t.Violations += len(h.violations)
-		t.Moved += h.moved
+		t.Missed += h.missed
 	})
 }
 
-// tracing ends a test where processes cannot be traced, as in some containers.
-func tracing(t *testing.T) {
+// requirePtrace skips a test where processes cannot be traced, as in some
+// containers.
+func requirePtrace(t *testing.T) {
 	t.Helper()
 	h := newHarness()
-	var end ending
+	var end traceResult
 	var err error
 	h.run([]func(){func() {
 		t := &tracer{argv: []string{built.probe, "-version"}, decide: func(call) action { return action{} }}

@@ -17,13 +17,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var long = flag.Bool("long", false, "every point and every planted bug, and a minute for each load; CI gives it")
+var long = flag.Bool("long", false, "try every point and every mutant, and run each load test for a minute")
 
-// scratch is where the programs and all state directories are. Everyone may
-// look, for some tests probe as another user.
+// scratch is the directory of the programs and of all run directories. It is
+// readable by everyone, because some tests probe as another user.
 var scratch string
 
-// built are the programs under test.
+// built holds the programs under test.
 var built *programs
 
 func TestMain(m *testing.M) {
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 
 func runAll(m *testing.M) int {
 	unix.Umask(0o022)
-	// A test that runs again in a namespace finds the programs built.
+	// A test that was started again in namespaces uses the programs already built.
 	inside := os.Getenv(insideEnv) != ""
 	if inside {
 		scratch = os.Getenv(scratchEnv)
@@ -64,15 +64,15 @@ func runAll(m *testing.M) int {
 	return status
 }
 
-// programs are the paths of one build.
+// programs holds the paths of one build.
 type programs struct{ dir, ctl, probe, app string }
 
 func programsIn(dir string) *programs {
 	return &programs{dir, filepath.Join(dir, "healthctl"), filepath.Join(dir, "healthprobe"), filepath.Join(dir, "app")}
 }
 
-// build links healthctl and healthprobe as releases are. overlay is a file for
-// go build -overlay, or "".
+// build links healthctl and healthprobe the way a release does. overlay is a
+// file for go build -overlay, or "".
 func (p *programs) build(overlay string) error {
 	return testenv.Build(p.dir, testenv.Options{Overlay: overlay})
 }
@@ -81,10 +81,10 @@ func (p *programs) buildApp() error {
 	return testenv.BuildPackage(p.app, "./test/faults/testdata/app")
 }
 
-// tally is what the closing line counts.
+// tally holds the counts of the closing line.
 type tally struct {
 	mu sync.Mutex
-	Points, Violations, Moved, Planted, Caught,
+	Points, Violations, Missed, Mutants, Caught,
 	Sets, Probes, LockTimeouts int
 }
 
@@ -97,8 +97,8 @@ func (t *tally) add(change func(*tally)) {
 }
 
 func (t *tally) String() string {
-	return fmt.Sprintf("%d points tried, %d violations, %d of %d planted bugs caught; under load %d sets and beats, %d probes, %d lock time-outs; %d points that a second run did not reach",
-		t.Points, t.Violations, t.Caught, t.Planted, t.Sets, t.Probes, t.LockTimeouts, t.Moved)
+	return fmt.Sprintf("%d points tried, %d violations, %d of %d mutants caught; under load %d sets and beats, %d probes, %d lock time-outs; %d points that a second run did not reach",
+		t.Points, t.Violations, t.Caught, t.Mutants, t.Sets, t.Probes, t.LockTimeouts, t.Missed)
 }
 
 func (t *tally) save(path string) {
@@ -111,8 +111,8 @@ func (t *tally) save(path string) {
 	}
 }
 
-// collect adds what a run in a namespace has counted.
-func (t *tally) collect(path string) error {
+// merge adds the counts that a run in a namespace saved to path.
+func (t *tally) merge(path string) error {
 	var more tally
 	b, err := os.ReadFile(path)
 	if err == nil {
@@ -121,7 +121,7 @@ func (t *tally) collect(path string) error {
 	t.add(func(t *tally) {
 		t.Points += more.Points
 		t.Violations += more.Violations
-		t.Moved += more.Moved
+		t.Missed += more.Missed
 	})
 	return err
 }

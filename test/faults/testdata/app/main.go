@@ -1,19 +1,19 @@
-// App is an application that uses package writer and does what its arguments
-// say, one step after the other:
+// App is an application that uses package writer. Its arguments are steps, which
+// it carries out one after the other:
 //
 //	app RUNDIR UNIT STEP...
 //
-//	load, set:CODE, set:CODE:REASON, beat, reset   what they say, for itself
-//	pid:PID                                        from here on for that process
-//	begin, end     tell a tracer, by a call that it sees, that the part of
-//	               interest begins or is over, and whether a step in it failed
-//	leaderless     the first thread ends while the others live
+//	load, set:CODE, set:CODE:REASON, beat, reset   as healthctl does, for itself
+//	pid:PID        the following steps are for process PID
+//	begin, end     mark the part under test for a tracer, which sees the marks as
+//	               system calls; end also marks whether a step in it failed
+//	zombie-leader  the first thread exits while the others keep running
 //	ready, wait    print a line; wait until standard input is closed
 //	sets:CODE:D    set CODE every D until standard input is closed
-//	beats          set 0 and beat at full speed until standard input is closed
+//	beats          set 0 and beat without pause until standard input is closed
 //
-// sets and beats end by printing how often they worked, and how often the lock
-// could not be had.
+// At the end, sets and beats print how many calls succeeded, and how many timed out
+// waiting for the lock.
 package main
 
 import (
@@ -31,7 +31,7 @@ import (
 	"github.com/healthprobe/healthprobe/writer"
 )
 
-// The first thread is the one that runs main, so that leaderless can end it.
+// Let main run on the first thread, so that zombie-leader can end that thread.
 func init() { runtime.LockOSThread() }
 
 type app struct {
@@ -52,16 +52,16 @@ func main() {
 	}}
 	a.unit = a.open()
 	done := make(chan int)
-	leaderless := false
+	zombieLeader := false
 	for _, step := range os.Args[3:] {
-		leaderless = leaderless || step == "leaderless"
+		zombieLeader = zombieLeader || step == "zombie-leader"
 	}
-	if !leaderless {
+	if !zombieLeader {
 		os.Exit(a.run(os.Args[3:]))
 	}
 	go func() { done <- a.run(os.Args[3:]) }()
 	go func() { os.Exit(<-done) }()
-	syscall.RawSyscall(syscall.SYS_EXIT, 0, 0, 0) // of this thread only
+	syscall.RawSyscall(syscall.SYS_EXIT, 0, 0, 0) // ends only this thread
 }
 
 func (a *app) run(steps []string) int {
@@ -122,16 +122,16 @@ func (a *app) step(words []string) error {
 	return nil
 }
 
-// repeat calls until standard input is closed. Lock time-outs are counted, any
-// other error ends it.
+// repeat calls call until standard input is closed. It counts lock time-outs and
+// returns any other error.
 func (a *app) repeat(pause time.Duration, call func(i int) error) error {
 	closed := make(chan struct{})
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		close(closed)
 	}()
-	worked, locked := 0, 0
-	defer func() { fmt.Println(worked, locked) }()
+	succeeded, locked := 0, 0
+	defer func() { fmt.Println(succeeded, locked) }()
 	for i := 0; ; i++ {
 		select {
 		case <-closed:
@@ -140,7 +140,7 @@ func (a *app) repeat(pause time.Duration, call func(i int) error) error {
 		}
 		switch err := call(i); {
 		case err == nil:
-			worked++
+			succeeded++
 		case errors.Is(err, writer.ErrLocked):
 			locked++
 		default:

@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestUnitNames takes unit names from somebody who means ill. A name that can be
-// a directory works, whatever it holds; any other is refused before a file is
-// touched. All messages stay one line.
+// TestUnitNames uses hostile unit names. Any name that a directory can have works.
+// The programs reject all others before they touch a file. Every message remains
+// one line.
 func TestUnitNames(t *testing.T) {
 	names := map[string]bool{
 		"web": true, "a\nb": true, "a b": true, " ": true, "-v": true, "...": true, "%s%n": true, "$(id)": true,
@@ -27,53 +27,54 @@ func TestUnitNames(t *testing.T) {
 	h := newHarness()
 	h.run([]func(){func() {
 		for name, works := range names {
-			w := h.newWorld()
-			w.unit = name
-			l := w.life()
+			f := h.newFixture()
+			f.unit = name
+			p := f.startProcess()
 			steps := [][]string{
-				w.ctlArgs("load", "-pid", l.pidArg()), w.ctlArgs("set", "0"), w.ctlArgs("beat"), w.probeArgs("-strict"),
-				w.ctlArgs("set", "3", "gone"), w.ctlArgs("reset"),
+				f.ctlArgs("load", "-pid", p.pidArg()), f.ctlArgs("set", "0"), f.ctlArgs("beat"), f.probeArgs("-strict"),
+				f.ctlArgs("set", "3", "gone"), f.ctlArgs("reset"),
 			}
 			if works {
 				for _, argv := range steps {
-					w.expect(nil, "", argv...)
+					f.expect(nil, "", argv...)
 				}
-				w.expectText(1, name, w.probeArgs()...)
+				f.expectPrintable(1, name, f.probeArgs()...)
 			} else {
 				for _, argv := range steps {
 					status := 1
-					if argv[0] == w.ctl {
+					if argv[0] == f.ctl {
 						status = 2 // wrong usage
 					}
-					w.expectText(status, name, argv...)
+					f.expectPrintable(status, name, argv...)
 				}
-				left, err := os.ReadDir(w.runDir)
+				left, err := os.ReadDir(f.runDir)
 				must(err)
 				if len(left) != 0 {
-					w.violated("the unit name %q was refused, but there is %v now", name, left)
+					f.violationf("the unit name %q was rejected, but now there is %v", name, left)
 				}
 			}
-			w.close()
+			f.close()
 		}
 	}})
 	h.report(t)
 }
 
-// expectText wants a failure with one line of text that is fit for a terminal.
-func (w *world) expectText(status int, name string, argv ...string) {
-	w.point()
-	o := w.command(argv...)
+// expectPrintable runs a command, which must fail with one line that a terminal can
+// show.
+func (f *fixture) expectPrintable(status int, name string, argv ...string) {
+	f.countPoint()
+	o := f.command(argv...)
 	line, ended := strings.CutSuffix(o.stderr, "\n")
 	fit := ended && line != "" && utf8.ValidString(line)
 	for _, c := range line {
 		fit = fit && c >= ' ' && c != 0x7f
 	}
 	if o.status != status || !fit {
-		w.violated("unit %q: %s: status %d, %q", name, argv[1], o.status, o.stderr)
+		f.violationf("unit %q: %s: status %d, %q", name, argv[1], o.status, o.stderr)
 	}
 }
 
-// TestProcessNames gives the owner names that look like the rest of a line of
+// TestProcessNames runs owners whose names look like the remaining fields of
 // /proc/<pid>/stat.
 func TestProcessNames(t *testing.T) {
 	program, err := os.ReadFile(testenv.LookPath(t, "sleep", "coreutils"))
@@ -83,23 +84,23 @@ func TestProcessNames(t *testing.T) {
 	h := newHarness()
 	h.run([]func(){func() {
 		for _, name := range []string{"a b c", "(", ")", "((()))", ") Z 1 1 1", "a) X (b", "a\nb) Z 0", "\n", "\xff) Z", "x) R 1 1 1 1 1 "} {
-			w := h.newWorld()
-			path := filepath.Join(w.runDir, name)
+			f := h.newFixture()
+			path := filepath.Join(f.runDir, name)
 			must(os.WriteFile(path, program, 0o755))
 			cmd := exec.Command(path)
 			cmd.Args = []string{"sleep", "1000"}
-			l := w.begin(cmd)
-			w.expect(nil, "", w.ctlArgs("load", "-pid", l.pidArg())...)
-			w.expect(nil, "", w.ctlArgs("set", "0")...)
-			w.expect(nil, "", w.probeArgs("-strict")...)
-			if held, _ := w.file("identity"); held != l.pidArg()+" "+l.start+" "+bootID()+"\n" {
-				w.violated("process name %q: identity holds %q, want start time %s", name, held, l.start)
+			p := f.start(cmd)
+			f.expect(nil, "", f.ctlArgs("load", "-pid", p.pidArg())...)
+			f.expect(nil, "", f.ctlArgs("set", "0")...)
+			f.expect(nil, "", f.probeArgs("-strict")...)
+			if held, _ := f.readFile("identity"); held != p.pidArg()+" "+p.start+" "+bootID()+"\n" {
+				f.violationf("process name %q: identity holds %q, want start time %s", name, held, p.start)
 			}
-			unix.Kill(l.pid, unix.SIGSTOP) // its state is T now: it lives
-			w.expect(nil, "", w.probeArgs("-live")...)
-			l.zombie()
-			w.expect(nil, "a zombie", w.probeArgs()...)
-			w.close()
+			unix.Kill(p.pid, unix.SIGSTOP) // state T: stopped, but alive
+			f.expect(nil, "", f.probeArgs("-live")...)
+			p.makeZombie()
+			f.expect(nil, "a zombie", f.probeArgs()...)
+			f.close()
 		}
 	}})
 	h.report(t)

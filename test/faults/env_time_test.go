@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// TestTime moves the time between beat and probe, and asks for limits of all
-// kinds.
-func TestTime(t *testing.T) {
+// TestHeartbeatAge shifts the time between beat and probe, and tries valid and
+// invalid limits.
+func TestHeartbeatAge(t *testing.T) {
 	const big = "2562047h" // 292 years, nearly what 63 bits of nanoseconds hold
 	h := newHarness()
 	h.run([]func(){func() {
-		w := h.newWorld()
-		defer w.close()
-		w.ownedBy("0")
+		f := h.newFixture()
+		defer f.close()
+		f.recordOwner("0")
 		for _, c := range []struct {
 			by    time.Duration
 			limit string
-			says  string // "": healthy
+			want  string // "": healthy
 		}{
 			{0, "1m", ""},
 			{-time.Hour, "1m", "no heartbeat for 36"}, // 3600 s, or a moment more
@@ -41,16 +41,16 @@ func TestTime(t *testing.T) {
 			{0, "soon", "want a duration above 0"},
 			{0, "", "empty"},
 		} {
-			w.dated(c.by)
-			w.expect(nil, c.says, w.probeArgs("-max-age", c.limit)...)
-			w.expect(nil, c.says, w.probeArgs("-live", "-max-age="+c.limit)...)
+			f.shiftHeartbeat(c.by)
+			f.expect(nil, c.want, f.probeArgs("-max-age", c.limit)...)
+			f.expect(nil, c.want, f.probeArgs("-live", "-max-age="+c.limit)...)
 		}
 
-		// A beat mends it, whatever the clock was.
+		// A beat recovers from any change of the clock.
 		for _, by := range []time.Duration{-time.Hour, time.Hour} {
-			w.dated(by)
-			w.expect(nil, "", w.ctlArgs("beat")...)
-			w.expect(nil, "", w.probeArgs("-max-age", "10m")...)
+			f.shiftHeartbeat(by)
+			f.expect(nil, "", f.ctlArgs("beat")...)
+			f.expect(nil, "", f.probeArgs("-max-age", "10m")...)
 		}
 	}})
 	h.report(t)

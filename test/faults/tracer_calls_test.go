@@ -12,18 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// call is one file-system call of a traced program, seen before or after the
-// kernel carries it out.
+// call is one file-system call of a traced program, before or after the kernel
+// has carried it out.
 type call struct {
-	n       int    // 1, 2, ...: one count over all threads
+	n       int    // 1, 2, ..., counted over all threads
 	name    string // of the system call
-	path    string // what it works on; of a rename, the new name
-	fd      int    // what it works on, if a descriptor; else -1
-	unlocks bool   // it is a flock that gives the lock back
+	path    string // its operand; the new name for a rename
+	fd      int    // its operand if that is a descriptor, else -1
+	unlocks bool   // it is a flock that releases the lock
 	changes bool   // it may change the file system
-	after   bool   // carried out; result is what it gave
+	after   bool   // the kernel has carried it out and returned result
 	result  int64
-	mark    string // no system call: what the traced program says of itself, or "replaced" after execve
+	mark    string // not a system call, but a mark that the program sets, or "replaced" after execve
 }
 
 func (c call) String() string {
@@ -37,21 +37,26 @@ func (c call) String() string {
 	return fmt.Sprintf("%s call %d, %s %s", when, c.n, c.name, c.path)
 }
 
-// shape says which arguments of a system call name what it works on; -1: none.
-type shape struct {
+// signature holds the indexes of the arguments that name a system call's operand,
+// or -1.
+type signature struct {
 	name          string
 	dir, path, fd int
 	changes       bool
 }
 
-func byPath(name string, path int, changes bool) shape { return shape{name, -1, path, -1, changes} }
-func byFD(name string, changes bool) shape             { return shape{name, -1, -1, 0, changes} }
-func byDir(name string, dir int, changes bool) shape   { return shape{name, dir, dir + 1, -1, changes} }
+func byPath(name string, path int, changes bool) signature {
+	return signature{name, -1, path, -1, changes}
+}
+func byFD(name string, changes bool) signature { return signature{name, -1, -1, 0, changes} }
+func byDir(name string, dir int, changes bool) signature {
+	return signature{name, dir, dir + 1, -1, changes}
+}
 
-// fileCalls are the system calls that see or change files or processes, by the
-// numbers of amd64. What a program does not use today is here for the day when
-// it does.
-var fileCalls = map[uint64]shape{
+// fileCalls maps the system calls that read or change files or processes, by
+// their numbers on amd64. It includes calls that the programs do not make today,
+// so that the tests notice if they start to.
+var fileCalls = map[uint64]signature{
 	unix.SYS_OPEN: byPath("open", 0, true), unix.SYS_OPENAT: byDir("openat", 0, false), unix.SYS_OPENAT2: byDir("openat2", 0, true),
 	unix.SYS_CREAT: byPath("creat", 0, true), unix.SYS_CLOSE: byFD("close", false),
 	unix.SYS_READ: byFD("read", false), unix.SYS_PREAD64: byFD("pread64", false), unix.SYS_GETDENTS64: byFD("getdents64", false),
@@ -75,11 +80,11 @@ var fileCalls = map[uint64]shape{
 
 // syscallInfo is struct ptrace_syscall_info of linux/ptrace.h.
 type syscallInfo struct {
-	Op   uint8 // 1: before the call, 2: after it
+	Op   uint8 // 1: syscall-enter-stop, 2: syscall-exit-stop
 	_    [3]byte
 	Arch uint32
 	_    [2]uint64 // instruction and stack pointer
-	Nr   uint64    // the call's number; after it, its result
+	Nr   uint64    // the call's number; at an exit stop, its result
 	Args [6]uint64
 	_    [4]uint64
 }
@@ -90,8 +95,8 @@ func readSyscall(tid int) (info syscallInfo, ok bool) {
 	return info, e == 0
 }
 
-// decode makes a call of what a thread is about to do; false if it is none that
-// counts. Pipes and the runtime's own descriptors are not the file system.
+// decode returns the call that a thread is about to make, and whether it counts.
+// Calls on pipes and on the runtime's own descriptors do not.
 func decode(tid int, info syscallInfo) (c call, ok bool) {
 	s, ok := fileCalls[info.Nr]
 	if !ok {
@@ -104,16 +109,16 @@ func decode(tid int, info syscallInfo) (c call, ok bool) {
 	c.unlocks = info.Nr == unix.SYS_FLOCK && info.Args[1] == unix.LOCK_UN
 	if s.fd >= 0 {
 		c.fd = int(int32(info.Args[s.fd]))
-		c.path = describe(tid, c.fd)
+		c.path = fdPath(tid, c.fd)
 		return c, strings.HasPrefix(c.path, "/")
 	}
 	if s.path < 0 {
 		return c, true
 	}
-	c.path = text(tid, info.Args[s.path])
+	c.path = readString(tid, info.Args[s.path])
 	if s.dir >= 0 && c.path != "" && !filepath.IsAbs(c.path) {
 		if dir := int(int32(info.Args[s.dir])); dir >= 0 {
-			c.path = filepath.Join(describe(tid, dir), c.path)
+			c.path = filepath.Join(fdPath(tid, dir), c.path)
 		}
 	}
 	if word, marked := strings.CutPrefix(c.path, "faults:"); marked {
@@ -122,16 +127,17 @@ func decode(tid int, info syscallInfo) (c call, ok bool) {
 	return c, true
 }
 
-func describe(tid, fd int) string {
+// fdPath returns the path that a descriptor of the traced program refers to.
+func fdPath(tid, fd int) string {
 	path, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", tid, fd))
 	return path
 }
 
-// text reads a NUL-terminated text of the traced program.
-func text(tid int, address uint64) string {
+// readString reads a NUL-terminated string from the memory of the traced program.
+func readString(tid int, address uint64) string {
 	var b [512]byte
 	local := []unix.Iovec{{Base: &b[0], Len: uint64(len(b))}}
-	// Two pieces, for the second may be on a page that does not exist.
+	// Read in two pieces, because the second may be on an unmapped page.
 	first := min(uint64(len(b)), 4096-address%4096)
 	remote := []unix.RemoteIovec{{Base: uintptr(address), Len: int(first)}, {Base: uintptr(address + first), Len: len(b) - int(first)}}
 	n, err := unix.ProcessVMReadv(tid, local, remote, 0)

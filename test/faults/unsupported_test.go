@@ -13,5 +13,5 @@ import (
 var _ = flag.Bool("long", false, "no effect here")
 
 func TestFaults(t *testing.T) {
-	testenv.Require(t, false, "faults are injected with ptrace on linux/amd64, and this is %s/%s", runtime.GOOS, runtime.GOARCH)
+	testenv.Require(t, false, "fault injection needs ptrace on linux/amd64, and this is %s/%s", runtime.GOOS, runtime.GOARCH)
 }

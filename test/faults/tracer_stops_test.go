@@ -10,21 +10,21 @@ type tracee struct {
 	pid      int
 	counting bool
 	count    int
-	threads  map[int]*pending
+	threads  map[int]*pending // by thread id; nil between two calls
 	killed   bool
-	end      ending
+	end      traceResult
 }
 
-// pending is a thread's call between its two stops; nil between two calls.
+// pending is the call that a thread is in, between its enter and its exit stop.
 type pending struct {
 	call
 	action
 	counted bool
 }
 
-// stopped handles one stop of one thread, and lets it go on. Errors mean that
-// the program has been killed meanwhile; wait tells.
-func (p *tracee) stopped(tid int, status unix.WaitStatus) {
+// handleStop handles one stop of one thread and resumes the thread. It ignores
+// errors: they mean that the program was killed meanwhile, which wait reports.
+func (p *tracee) handleStop(tid int, status unix.WaitStatus) {
 	_, known := p.threads[tid]
 	if !known {
 		p.threads[tid] = nil
@@ -32,41 +32,42 @@ func (p *tracee) stopped(tid int, status unix.WaitStatus) {
 	signal := status.StopSignal()
 	switch {
 	case signal == unix.SIGTRAP|0x80:
-		p.system(tid)
+		p.syscallStop(tid)
 		signal = 0
-	case int(status)>>8 == int(unix.SIGTRAP)|unix.PTRACE_EVENT_EXEC<<8: // another program now, and not of interest
+	case int(status)>>8 == int(unix.SIGTRAP)|unix.PTRACE_EVENT_EXEC<<8: // another program now, which is not under test
 		p.mark("replaced")
 		unix.PtraceCont(tid, 0)
 		return
-	case signal == unix.SIGTRAP: // a thread was made
+	case signal == unix.SIGTRAP: // the program created a thread
 		signal = 0
-	case signal == unix.SIGSTOP && !known: // it is the new thread's first stop
+	case signal == unix.SIGSTOP && !known: // the first stop of a new thread
 		signal = 0
 	}
 	unix.PtraceSyscall(tid, int(signal))
 }
 
-func (p *tracee) system(tid int) {
+func (p *tracee) syscallStop(tid int) {
 	info, ok := readSyscall(tid)
 	switch {
 	case !ok || p.killed:
 	case info.Op == 1:
-		p.before(tid, info)
+		p.enterCall(tid, info)
 	case info.Op == 2:
 		if now := p.threads[tid]; now != nil && now.counted {
-			p.after(tid, now, int64(info.Nr))
+			p.exitCall(tid, now, int64(info.Nr))
 		}
 		p.threads[tid] = nil
 	}
 }
 
-func (p *tracee) before(tid int, info syscallInfo) {
+// enterCall handles a syscall-enter-stop.
+func (p *tracee) enterCall(tid int, info syscallInfo) {
 	c, ok := decode(tid, info)
 	if !ok {
 		return
 	}
 	if !p.counting {
-		p.counting = p.begin(c.path)
+		p.counting = p.countFrom(c.path)
 	}
 	switch {
 	case c.mark == "begin" || !p.counting:
@@ -82,17 +83,18 @@ func (p *tracee) before(tid int, info syscallInfo) {
 	switch now.kind {
 	case kill:
 		p.kill()
-	case fail: // call number -1: the kernel does nothing
-		registers(tid, func(r *unix.PtraceRegs) { r.Orig_rax = ^uint64(0) })
+	case fail: // there is no call -1, so the kernel does nothing
+		changeRegisters(tid, func(r *unix.PtraceRegs) { r.Orig_rax = ^uint64(0) })
 	case short:
-		registers(tid, func(r *unix.PtraceRegs) { r.Rdx = min(r.Rdx, 1) })
+		changeRegisters(tid, func(r *unix.PtraceRegs) { r.Rdx = min(r.Rdx, 1) })
 	}
 }
 
-func (p *tracee) after(tid int, now *pending, result int64) {
-	if now.kind == fail || now.kind == doAndLie {
+// exitCall handles a syscall-exit-stop of a call that counts.
+func (p *tracee) exitCall(tid int, now *pending, result int64) {
+	if now.kind == fail || now.kind == failAfter {
 		result = -int64(now.errno)
-		registers(tid, func(r *unix.PtraceRegs) { r.Rax = uint64(result) })
+		changeRegisters(tid, func(r *unix.PtraceRegs) { r.Rax = uint64(result) })
 	}
 	c := now.call
 	c.after, c.result = true, result
@@ -101,6 +103,7 @@ func (p *tracee) after(tid int, now *pending, result int64) {
 	}
 }
 
+// mark notes how far the program says that it has come.
 func (p *tracee) mark(word string) {
 	p.end.mark = word
 	if p.decide(call{mark: word, fd: -1}).kind == kill {
@@ -113,7 +116,7 @@ func (p *tracee) kill() {
 	unix.Kill(p.pid, unix.SIGKILL)
 }
 
-func registers(tid int, change func(*unix.PtraceRegs)) {
+func changeRegisters(tid int, change func(*unix.PtraceRegs)) {
 	var r unix.PtraceRegs
 	if unix.PtraceGetRegs(tid, &r) == nil {
 		change(&r)
