@@ -23,7 +23,7 @@ liveness.
                60s or 1m30s
   -strict      unhealthy if the identity of the process was not recorded
   -v           say on standard output what a healthy unit is like
-  -version     print the version, and which door answered
+  -version     print the version and which entry answered
   -h           print this
 
 Example:
@@ -31,11 +31,11 @@ Example:
   unhealthy: web: error 3: upstream db unreachable
 `
 
-// command is one run of healthprobe. Both doors push the environment and the
+// command is one run of healthprobe. Both entries push the environment and the
 // arguments into it, text by text, and call Run. It obeys the rules of the
-// direct door: see entry_linux.go.
+// direct entry: see entry_linux.go.
 type command struct {
-	door      string
+	entry     string // "direct" or "runtime"
 	unitEnv   variable
 	runDirEnv variable
 	awaiting  string // the flag whose value is the next argument
@@ -126,7 +126,7 @@ func (c *command) toggle(name string, on bool) {
 		c.probe.Detail = on
 	case "version":
 		if on {
-			c.line.Text("healthprobe ").Text(version).Text(" " + runtime.GOOS + "/" + runtime.GOARCH + " (").Text(c.door).Text(" door)")
+			c.line.Text("healthprobe ").Text(version).Text(" " + runtime.GOOS + "/" + runtime.GOARCH + " (").Text(c.entry).Text(" entry)")
 			c.answer(1, 0)
 		}
 	default:

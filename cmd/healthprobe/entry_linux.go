@@ -9,7 +9,7 @@ import (
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
-// The direct door. Linked with -ldflags=-E=main.direct, the kernel starts the
+// The direct entry. Linked with -ldflags=-E=main.direct, the kernel starts the
 // process at the assembly symbol main.direct (entry_linux_amd64.s,
 // entry_linux_arm64.s) instead of the Go runtime's entry. That stub sets up the
 // two or three registers that compiled Go code expects and calls enter, below.
@@ -28,13 +28,14 @@ import (
 //     (init) never ran, and the variable is silently zero;
 //   - system calls through state's call and syscall.RawSyscall6 only, and a
 //     pointer becomes a uintptr in their argument list, not before: what it
-//     points to may be on a stack, which moves when the runtime door uses this.
+//     points to may be on a stack, which moves when the runtime entry uses this.
 //
-// TestDirectDoorRules reads the compiler's output and fails if one is broken.
+// TestDirectEntryRules in test/entry reads the compiler's output and fails if a
+// rule is broken.
 //
 // Race, msan and asan builds call into their run-time libraries from
-// everywhere, so they have no direct door: linking one fails for want of the
-// symbol.
+// everywhere, so they have no direct entry: linking one fails because the
+// symbol is missing.
 
 //lint:file-ignore U1000 all of this is used by the assembly only
 
@@ -47,7 +48,7 @@ func direct()
 // pointer. The texts are NUL-terminated.
 func enter(stack *uintptr) {
 	state.NoRuntime = true
-	cmd.door = "direct"
+	cmd.entry = "direct"
 	argc := *stack
 	args := unsafe.Add(unsafe.Pointer(stack), word)
 	for env := unsafe.Add(args, (argc+1)*word); *(**byte)(env) != nil; env = unsafe.Add(env, word) {
@@ -64,7 +65,7 @@ func enter(stack *uintptr) {
 
 const word = unsafe.Sizeof(uintptr(0))
 
-// text gives a NUL-terminated text as a string without copying it.
+// text returns a NUL-terminated text as a string without copying it.
 // (unsafe.String would do, but it has checks that may panic.)
 func text(p *byte) string {
 	s := struct {

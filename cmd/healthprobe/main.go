@@ -2,9 +2,9 @@
 // the unit's process is alive and its error code is 0. Exit status 0 is
 // healthy, 1 is unhealthy or wrong usage, and there is no other.
 //
-// The binary has two doors into one implementation (command.go). This is the
-// runtime door, an ordinary Go program. The direct door, which never starts the
-// Go runtime, is in entry_linux.go.
+// The binary has two entries into one implementation (command.go). This is the
+// runtime entry, an ordinary Go program. The direct entry, which never starts
+// the Go runtime, is in entry_linux.go.
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	cmd.door = "runtime"
+	cmd.entry = "runtime"
 	for _, entry := range os.Environ() {
 		cmd.Env(entry)
 	}
@@ -24,6 +24,6 @@ func main() {
 	os.Exit(cmd.Run())
 }
 
-// cmd is static because the direct door has no heap, and would have to clear
+// cmd is static because the direct entry has no heap, and would have to clear
 // its large buffers if they were on the stack.
 var cmd command

@@ -30,8 +30,8 @@ func TestBinary(t *testing.T) {
 				t.Fatal(err)
 			}
 			// ABI0 is what Go calls assembly; there is a wrapper without the suffix.
-			entry := slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == "main.direct.abi0" })
-			if entry < 0 || symbols[entry].Value != file.Entry {
+			start := slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == "main.direct.abi0" })
+			if start < 0 || symbols[start].Value != file.Entry {
 				t.Errorf("the entry point %#x is not main.direct.abi0", file.Entry)
 			}
 			if file.Type != elf.ET_EXEC {
@@ -74,17 +74,17 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestVersion tells the doors apart.
+// TestVersion tells the entries apart.
 func TestVersion(t *testing.T) {
 	platform := runtime.GOOS + "/" + runtime.GOARCH
 	want := map[string]string{
-		"direct":  "healthprobe " + builtVersion + " " + platform + " (direct door)\n",
-		"runtime": "healthprobe devel " + platform + " (runtime door)\n",
-		"arm64":   "healthprobe " + builtVersion + " linux/arm64 (direct door)\n",
+		"direct":  "healthprobe " + builtVersion + " " + platform + " (direct entry)\n",
+		"runtime": "healthprobe devel " + platform + " (runtime entry)\n",
+		"arm64":   "healthprobe " + builtVersion + " linux/arm64 (direct entry)\n",
 	}
-	for _, d := range doors(t) {
-		if got := d.start(t, start{args: []string{"-version"}}); got.out != want[d.name] || got.status != 0 {
-			t.Errorf("%s: got %v, want %q", d.name, got, want[d.name])
+	for _, e := range entries(t) {
+		if got := e.start(t, start{args: []string{"-version"}}); got.out != want[e.name] || got.status != 0 {
+			t.Errorf("%s: got %v, want %q", e.name, got, want[e.name])
 		}
 	}
 }
@@ -114,8 +114,8 @@ func TestWrongLink(t *testing.T) {
 	})
 }
 
-// TestOtherPlatforms wants the runtime door wherever there is no stub: nothing
-// of the direct door is compiled, and build.sh does not ask the linker for it.
+// TestOtherPlatforms wants the runtime entry wherever there is no stub: nothing
+// of the direct entry is compiled, and build.sh does not ask the linker for it.
 func TestOtherPlatforms(t *testing.T) {
 	for _, platform := range []string{"linux/386", "linux/riscv64", "linux/s390x", "darwin/arm64", "freebsd/amd64"} {
 		goos, goarch, _ := strings.Cut(platform, "/")
@@ -129,11 +129,11 @@ func TestOtherPlatforms(t *testing.T) {
 			t.Errorf("%s: compiles %s", platform, files)
 		}
 	}
-	d := door{"386", []string{release("386").program(t, "healthprobe")}}
-	if runtime.GOARCH != "amd64" || exec.Command(d.argv[0], "-h").Run() != nil {
+	e := entry{"386", []string{release("386").program(t, "healthprobe")}}
+	if runtime.GOARCH != "amd64" || exec.Command(e.argv[0], "-h").Run() != nil {
 		t.Skip("built for linux/386, which this machine does not run")
 	}
-	if got := d.start(t, start{args: []string{"-version"}}); !strings.HasSuffix(got.out, "linux/386 (runtime door)\n") {
+	if got := e.start(t, start{args: []string{"-version"}}); !strings.HasSuffix(got.out, "linux/386 (runtime entry)\n") {
 		t.Errorf("got %v", got)
 	}
 }

@@ -41,25 +41,25 @@ func (b built) program(t testing.TB, name string) string {
 	return filepath.Join(b.dir, name)
 }
 
-// directDoor is the released healthprobe for this machine.
-func directDoor(t testing.TB) string {
+// directEntry is the released healthprobe for this machine.
+func directEntry(t testing.TB) string {
 	t.Helper()
-	testenv.Require(t, testenv.HasDirectEntry(), "there is no direct door for %s/%s", runtime.GOOS, runtime.GOARCH)
+	testenv.Require(t, testenv.HasDirectEntry(), "there is no direct entry for %s/%s", runtime.GOOS, runtime.GOARCH)
 	return release(runtime.GOARCH).program(t, "healthprobe")
 }
 
-// A door is a way to start healthprobe: a program and the arguments before its own.
-type door struct {
+// An entry is a way to start healthprobe: a program and the arguments before its own.
+type entry struct {
 	name string
 	argv []string
 }
 
-// doors are the direct door, the runtime door, and the direct door for arm64 by
+// entries are the direct entry, the runtime entry, and the direct entry for arm64 by
 // emulation, if this machine can.
-func doors(t testing.TB) []door {
+func entries(t testing.TB) []entry {
 	t.Helper()
-	all := []door{
-		{"direct", []string{directDoor(t)}},
+	all := []entry{
+		{"direct", []string{directEntry(t)}},
 		{"runtime", []string{plain().program(t, "healthprobe")}},
 	}
 	if runtime.GOARCH == "arm64" {
@@ -70,8 +70,8 @@ func doors(t testing.TB) []door {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
 		}
-		t.Logf("the direct door for arm64 is left out: %v", err)
+		t.Logf("the direct entry for arm64 is left out: %v", err)
 		return all
 	}
-	return append(all, door{"arm64", []string{qemu, release("arm64").program(t, "healthprobe")}})
+	return append(all, entry{"arm64", []string{qemu, release("arm64").program(t, "healthprobe")}})
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
-// everywhere runs a test through each door, beside each other.
-func everywhere(t *testing.T, test func(t *testing.T, d door)) {
-	for _, d := range doors(t) {
-		t.Run(d.name, func(t *testing.T) {
+// forEachEntry runs a test through each entry, beside each other.
+func forEachEntry(t *testing.T, test func(t *testing.T, e entry)) {
+	for _, e := range entries(t) {
+		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			test(t, d)
+			test(t, e)
 		})
 	}
 }
@@ -25,7 +25,7 @@ func everywhere(t *testing.T, test func(t *testing.T, d door)) {
 // the exit status, whoever can read the line. Files that are opened get the
 // numbers of closed ones, and must not get the line.
 func TestDescriptors(t *testing.T) {
-	everywhere(t, func(t *testing.T, d door) {
+	forEachEntry(t, func(t *testing.T, e entry) {
 		healthy, failed := newPlace(t, "web"), newPlace(t, "web")
 		failed.fail()
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -58,11 +58,11 @@ func TestDescriptors(t *testing.T) {
 			{"both unread", start{files: [3]*os.File{1: write, 2: write}}, silent, silent},
 		} {
 			test.start.args = healthy.flags("-v")
-			if r := d.start(t, test.start); r.status != 0 || r.signal != 0 || !test.healthy(r) {
+			if r := e.start(t, test.start); r.status != 0 || r.signal != 0 || !test.healthy(r) {
 				t.Errorf("%s: healthy: got %v", test.name, r)
 			}
 			test.start.args = failed.flags("-v")
-			if r := d.start(t, test.start); r.status != 1 || r.signal != 0 || !test.failed(r) {
+			if r := e.start(t, test.start); r.status != 1 || r.signal != 0 || !test.failed(r) {
 				t.Errorf("%s: unhealthy: got %v", test.name, r)
 			}
 		}
@@ -76,7 +76,7 @@ func TestDescriptors(t *testing.T) {
 
 // TestEnvironment gives the unit by environments as no shell would make them.
 func TestEnvironment(t *testing.T) {
-	everywhere(t, func(t *testing.T, d door) {
+	forEachEntry(t, func(t *testing.T, e entry) {
 		p := newPlace(t, "web")
 		runDir, unit := state.RunDirEnv+"="+p.runDir, state.UnitEnv+"=web"
 		var many []string
@@ -111,10 +111,10 @@ func TestEnvironment(t *testing.T) {
 			{name: "empty is unset", env: []string{runDir, state.UnitEnv + "="}, want: missing(host)},
 			{name: "a flag counts more", env: []string{runDir, unit}, args: []string{"-unit", "other"}, want: missing("other")},
 		} {
-			if d.name == "arm64" && test.twice {
+			if e.name == "arm64" && test.twice {
 				continue // the emulator sorts the environment its own way and drops duplicates
 			}
-			if r := d.start(t, start{env: test.env, args: test.args}); r != test.want {
+			if r := e.start(t, start{env: test.env, args: test.args}); r != test.want {
 				t.Errorf("%s: got %v\nwant %v", test.name, r, test.want)
 			}
 		}
@@ -124,7 +124,7 @@ func TestEnvironment(t *testing.T) {
 // TestLongTexts wants texts of any length refused by a line that says why. What
 // is cut off silently could make another unit of the name.
 func TestLongTexts(t *testing.T) {
-	everywhere(t, func(t *testing.T, d door) {
+	forEachEntry(t, func(t *testing.T, e entry) {
 		p := newPlace(t, "web")
 		const pathMax = 4096 // with the NUL
 		// A run directory of so many bytes: it is the directory of p, by a detour.
@@ -158,7 +158,7 @@ func TestLongTexts(t *testing.T) {
 			{"100 empty arguments", start{args: make([]string, 100)}, "there are only flags; healthprobe -h lists them\n"},
 		} {
 			want := result{status: 1}
-			r := d.start(t, test.s)
+			r := e.start(t, test.s)
 			if test.want == "" {
 				want.status = 0
 			} else if strings.Count(r.err, "\n") == 1 && strings.HasSuffix(r.err, test.want) && len(r.err) <= 1000 {
@@ -174,14 +174,14 @@ func TestLongTexts(t *testing.T) {
 // TestNoArguments calls execve with an empty list, without even a name. The
 // kernel makes it one empty text; kernels before 5.18 left it empty.
 func TestNoArguments(t *testing.T) {
-	for _, d := range doors(t)[:2] { // the emulator wants to be told what to run
-		r, err := start{env: []string{becomeEnv + "=without arguments"}}.run([]string{testBinary(t), d.argv[0]})
+	for _, e := range entries(t)[:2] { // the emulator wants to be told what to run
+		r, err := start{env: []string{becomeEnv + "=without arguments"}}.run([]string{testBinary(t), e.argv[0]})
 		if err != nil {
 			t.Fatal(err)
 		}
 		// Nothing says where the unit is, so it is the host's, in /run.
 		if r.status != 1 || !strings.HasPrefix(r.err, "unhealthy: ") || !strings.Contains(r.err, state.DefaultRunDir) {
-			t.Errorf("%s: got %v", d.name, r)
+			t.Errorf("%s: got %v", e.name, r)
 		}
 	}
 }

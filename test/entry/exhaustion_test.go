@@ -14,7 +14,7 @@ import (
 // user has, and does not hold for root.
 const uid = "61234"
 
-// TestExhaustion is why the direct door exists: it answers, right and with its
+// TestExhaustion is why the direct entry exists: it answers, right and with its
 // usual line, 200 times of 200, where a container has nothing left.
 func TestExhaustion(t *testing.T) {
 	const times = 200
@@ -46,12 +46,12 @@ func TestExhaustion(t *testing.T) {
 			t.Parallel()
 			testenv.Require(t, runtime.GOARCH == "amd64", "emulation itself needs more than is left")
 			before := row.argv(t)
-			right := func(d door, times int) (right int, wrong result) {
+			right := func(e entry, times int) (right int, wrong result) {
 				healthy, failed := newPlace(t, "web"), newPlace(t, "web")
 				failed.fail()
 				for range times {
-					ok := d.start(t, start{args: healthy.flags(), env: row.env})
-					bad := d.start(t, start{args: failed.flags(), env: row.env})
+					ok := e.start(t, start{args: healthy.flags(), env: row.env})
+					bad := e.start(t, start{args: failed.flags(), env: row.env})
 					switch {
 					case ok != result{}:
 						wrong = ok
@@ -63,12 +63,12 @@ func TestExhaustion(t *testing.T) {
 				}
 				return right, wrong
 			}
-			if n, wrong := right(door{"direct", append(before, directDoor(t))}, times); n != times {
-				t.Errorf("the direct door was right %d times of %d; wrong: %v", n, times, wrong)
+			if n, wrong := right(entry{"direct", append(before, directEntry(t))}, times); n != times {
+				t.Errorf("the direct entry was right %d times of %d; wrong: %v", n, times, wrong)
 			}
 			const few = 5
-			n, _ := right(door{"runtime", append(before, plain().program(t, "healthprobe"))}, few)
-			t.Logf("the runtime door was right %d times of %d", n, few)
+			n, _ := right(entry{"runtime", append(before, plain().program(t, "healthprobe"))}, few)
+			t.Logf("the runtime entry was right %d times of %d", n, few)
 		})
 	}
 }

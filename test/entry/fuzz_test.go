@@ -14,12 +14,12 @@ import (
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
-// FuzzDoors feeds every door the same directory, environment and arguments, and
+// FuzzEntries feeds every entry the same directory, environment and arguments, and
 // wants the same bytes and the same status. Arguments and variables are given
 // one a line. A file whose content begins with "-" is absent, with "@" it is a
 // FIFO, with ">" a symbolic link and with "/" a directory. {pid}, {start},
 // {boot} and {dir} stand for what a healthy unit has there.
-func FuzzDoors(f *testing.F) {
+func FuzzEntries(f *testing.F) {
 	const (
 		pid      = "{pid}\n"
 		identity = "{pid} {start} {boot}\n"
@@ -68,7 +68,7 @@ func FuzzDoors(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4], seed[5])
 	}
-	all := doors(f)
+	all := entries(f)
 	p := newPlace(f, "web")
 	identityFields := strings.Fields(p.healthy[state.IdentityFile])
 	fill := strings.NewReplacer("{pid}", identityFields[0], "{start}", identityFields[1], "{boot}", identityFields[2], "{dir}", p.runDir)
@@ -87,15 +87,15 @@ func FuzzDoors(f *testing.F) {
 		if first.signal != 0 || first.status != 0 && first.status != 1 || len(first.err) > 1000 {
 			t.Errorf("got %v", first)
 		}
-		if strings.HasSuffix(first.out, " (direct door)\n") {
-			t.Skip("-version names the door on purpose")
+		if strings.HasSuffix(first.out, " (direct entry)\n") {
+			t.Skip("-version names the entry on purpose")
 		}
-		for _, d := range all[1:] {
-			if d.name == "arm64" && env != "" && twice(s.env) {
+		for _, e := range all[1:] {
+			if e.name == "arm64" && env != "" && twice(s.env) {
 				continue // the emulator drops duplicates
 			}
-			if r := d.start(t, s).withoutTimes(); r != first {
-				t.Errorf("the doors differ\n%s: %v\n%s: %v", all[0].name, first, d.name, r)
+			if r := e.start(t, s).withoutTimes(); r != first {
+				t.Errorf("the entries differ\n%s: %v\n%s: %v", all[0].name, first, e.name, r)
 			}
 		}
 	})
@@ -134,8 +134,8 @@ func lines(s string) []string {
 // twice reports whether a name comes twice, or is none.
 func twice(env []string) bool {
 	names := map[string]bool{"": true}
-	for _, entry := range env {
-		name, _, _ := strings.Cut(entry, "=")
+	for _, variable := range env {
+		name, _, _ := strings.Cut(variable, "=")
 		if names[name] {
 			return true
 		}

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestDirectDoorRulesBite breaks the rules of the direct door one at a time, in
+// TestDirectEntryRulesMutants breaks the rules of the direct entry one at a time, in
 // a file that the compiler sees beside the real ones, and wants each found.
-func TestDirectDoorRulesBite(t *testing.T) {
+func TestDirectEntryRulesMutants(t *testing.T) {
 	for _, goarch := range architectures {
 		for _, p := range plants {
 			t.Run(goarch+"/"+strings.ReplaceAll(p.name, " ", "-"), func(t *testing.T) {
@@ -30,7 +30,7 @@ func TestDirectDoorRulesBite(t *testing.T) {
 	}
 }
 
-// A plant is a few statements for the code behind the direct door.
+// A plant is a few statements for the code behind the direct entry.
 type plant struct {
 	name   string
 	body   string // of func planted(n int, s string, b []byte) int
@@ -95,17 +95,17 @@ func (p plant) overlay(t *testing.T) string {
 		"//go:noinline\nfunc " + call + "(n int, s string, b []byte) int { " + p.body + "\nreturn n }\n"
 
 	const hook = "\tstatus := cmd.Run()\n"
-	entry, err := os.ReadFile(probeDir + "entry_linux.go")
+	original, err := os.ReadFile(probeDir + "entry_linux.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Count(string(entry), hook) != 1 {
+	if strings.Count(string(original), hook) != 1 {
 		t.Fatalf("entry_linux.go does not hold %q once: plant somewhere else", hook)
 	}
 	if p.inside != "" {
 		call = "state." + call
 	}
-	planted := strings.Replace(string(entry), hook, "\t"+call+"(int(argc), version, cmd.host[:])\n"+hook, 1)
+	planted := strings.Replace(string(original), hook, "\t"+call+"(int(argc), version, cmd.host[:])\n"+hook, 1)
 
 	dir := t.TempDir()
 	overlay := struct{ Replace map[string]string }{map[string]string{}}

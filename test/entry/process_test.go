@@ -34,9 +34,9 @@ func (r result) String() string {
 }
 
 // start runs a probe to its end.
-func (d door) start(t testing.TB, s start) result {
+func (e entry) start(t testing.TB, s start) result {
 	t.Helper()
-	r, err := s.run(append(append([]string{}, d.argv...), s.args...))
+	r, err := s.run(append(append([]string{}, e.argv...), s.args...))
 	if err != nil {
 		t.Fatal(err)
 	}

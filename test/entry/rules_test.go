@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// architectures have a direct door.
+// architectures have a direct entry.
 var architectures = []string{"amd64", "arm64"}
 
-// allowed is what code behind the direct door may use from outside the module,
+// allowed is what code behind the direct entry may use from outside the module,
 // and why that is safe before the runtime has started. Keep it short: what is
 // not here allocates, panics, schedules, or relies on what init functions do.
 var allowed = map[string]string{
@@ -39,14 +39,14 @@ var onlyFrom = map[string]string{
 var markers = []string{"R_USETYPE", "R_DWARFSECREF", "R_INITORDER", "R_KEEP"}
 
 // frameLimit is the most bytes of stack for one function. Nothing checks the
-// depth of the stack behind the direct door, and it may be 64 KB.
+// depth of the stack behind the direct entry, and it may be 64 KB.
 const frameLimit = 1024
 
-// TestDirectDoorRules holds the compiled code against the rules that
+// TestDirectEntryRules holds the compiled code against the rules that
 // entry_linux.go lists, since a broken one shows in few runs: a map is silently
 // empty, a failed bounds check crashes only when it fails. It follows every
 // reference from enter. It cannot see that a pointer is nil.
-func TestDirectDoorRules(t *testing.T) {
+func TestDirectEntryRules(t *testing.T) {
 	for _, goarch := range architectures {
 		t.Run(goarch, func(t *testing.T) {
 			t.Parallel()
@@ -57,7 +57,7 @@ func TestDirectDoorRules(t *testing.T) {
 	}
 }
 
-// violations lists what the code behind the direct door does against the rules.
+// violations lists what the code behind the direct entry does against the rules.
 func (l listing) violations() []string {
 	var found []string
 	reached := l.walk("main.enter", func(from, format string, args ...any) {

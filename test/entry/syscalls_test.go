@@ -15,7 +15,7 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// TestSystemCalls wants the direct door to make these system calls in this
+// TestSystemCalls wants the direct entry to make these system calls in this
 // order and not one more, all in one thread.
 func TestSystemCalls(t *testing.T) {
 	const (
@@ -52,7 +52,7 @@ func TestSystemCalls(t *testing.T) {
 			}
 			check := func(before string, env []string, flags ...string) {
 				t.Helper()
-				got := trace(t, env, append([]string{directDoor(t)}, append(flags, test.flags...)...)...)
+				got := trace(t, env, append([]string{directEntry(t)}, append(flags, test.flags...)...)...)
 				got = strings.ReplaceAll(got, "openat "+host, "openat DIR")
 				got = strings.ReplaceAll(got, "openat "+filepath.Base(p.runDir), "openat RUNDIR")
 				if strings.Contains(test.want, "reason") { // may need descriptors back
@@ -71,7 +71,7 @@ func TestSystemCalls(t *testing.T) {
 // TestSystemCallsOfNoProbe is about answers that look at no unit.
 func TestSystemCallsOfNoProbe(t *testing.T) {
 	for _, flag := range []string{"-h", "-version", "-nonsense"} {
-		calls := trace(t, nil, directDoor(t), flag)
+		calls := trace(t, nil, directEntry(t), flag)
 		if !strings.HasSuffix(calls, "rt_sigprocmask, write, exit_group") || strings.Contains(calls, "openat") {
 			t.Errorf("%s: system calls: %s", flag, calls)
 		}
