@@ -13,26 +13,29 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// builtVersion is the version that the tests' release builds are given.
+// builtVersion is the version of the tests' release builds.
 const builtVersion = "v0.0.0-tested"
 
+// built is the outcome of one build of the two programs.
 type built struct {
 	dir string
 	err error
 }
 
-// release is what build.sh makes for an architecture.
-var release = once(func(goarch string) built {
+// release builds both programs for an architecture with build.sh, once.
+var release = memoize(func(goarch string) built {
 	dir := filepath.Join(workDir, "release-"+goarch)
 	return built{dir, testenv.Build(dir, testenv.Options{Arch: goarch, Version: builtVersion})}
 })
 
-// plain is the ordinary Go program, which has the runtime entry.
+// plain builds both programs with go build, once: healthprobe has the runtime entry.
 var plain = sync.OnceValue(func() built {
 	dir := filepath.Join(workDir, "plain")
 	return built{dir, testenv.Build(dir, testenv.Options{Plain: true})}
 })
 
+// program returns the path of healthprobe or healthctl. It fails the test if the
+// build failed.
 func (b built) program(t testing.TB, name string) string {
 	t.Helper()
 	if b.err != nil {
@@ -41,21 +44,22 @@ func (b built) program(t testing.TB, name string) string {
 	return filepath.Join(b.dir, name)
 }
 
-// directEntry is the released healthprobe for this machine.
+// directEntry returns the path of the released healthprobe for this machine.
 func directEntry(t testing.TB) string {
 	t.Helper()
 	testenv.Require(t, testenv.HasDirectEntry(), "there is no direct entry for %s/%s", runtime.GOOS, runtime.GOARCH)
 	return release(runtime.GOARCH).program(t, "healthprobe")
 }
 
-// An entry is a way to start healthprobe: a program and the arguments before its own.
+// entry is a build of healthprobe, by the entry it has. argv is the command that
+// runs it, to which the arguments are appended.
 type entry struct {
 	name string
 	argv []string
 }
 
-// entries are the direct entry, the runtime entry, and the direct entry for arm64 by
-// emulation, if this machine can.
+// entries returns the direct entry, the runtime entry and, where qemu-user can
+// emulate it, the direct entry for arm64.
 func entries(t testing.TB) []entry {
 	t.Helper()
 	all := []entry{
