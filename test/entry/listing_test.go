@@ -59,7 +59,7 @@ func list(t *testing.T, goarch, overlay string) listing {
 		t.Fatalf("%v: %v\n%s", cmd, err, errors.String())
 	}
 	l := readListing(t, errors.String())
-	for _, name := range []string{"main.enter", modulePath + "/internal/verdict.(*Probe).Run"} {
+	for _, name := range []string{enter, modulePath + "/internal/verdict.(*Probe).Run"} {
 		if l[name] == nil || len(l[name].uses) == 0 {
 			t.Fatalf("the listing for %s has no code for %s: has the format of listings changed?", goarch, name)
 		}

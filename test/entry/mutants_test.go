@@ -12,13 +12,20 @@ import (
 
 // TestDirectEntryRulesMutants breaks the rules of the direct entry, one in each
 // subtest, in a file that -overlay adds to the real ones, and checks that
-// TestDirectEntryRules would report it.
+// TestDirectEntryRules or TestStateObeysTheRules would report it.
 func TestDirectEntryRulesMutants(t *testing.T) {
 	for _, goarch := range architectures {
 		for _, m := range mutants {
 			t.Run(goarch+"/"+strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
 				t.Parallel()
-				found := list(t, goarch, m.overlay(t)).violations()
+				l := list(t, goarch, m.overlay(t))
+				found := l.violations(enter)
+				if m.uncalled {
+					if len(found) > 0 {
+						t.Errorf("want no violation from enter, got:\n%s", strings.Join(found, "\n"))
+					}
+					found = l.violations(stateRoots(l)...)
+				}
 				if m.want == "" && len(found) > 0 {
 					t.Errorf("want no violation, got:\n%s", strings.Join(found, "\n"))
 				}
@@ -31,13 +38,16 @@ func TestDirectEntryRulesMutants(t *testing.T) {
 	}
 }
 
-// mutant is code that breaks a rule, or none, in a function that enter calls.
+// mutant is code that breaks a rule, or none, in a function that enter calls or,
+// if uncalled, that nothing calls.
 type mutant struct {
 	name string
 	body string // of func mutant(n int, s string, b []byte) int
 	decl string // declarations that body needs
 	want string // part of the violation that is reported, or "" for none
 	dir  string // of the package that gets the function, if it is not main
+
+	uncalled bool // only TestStateObeysTheRules finds it
 }
 
 var mutants = []mutant{
@@ -82,6 +92,8 @@ var mutants = []mutant{
 	{name: "strconv", body: `n, _ = strconv.Atoi(s)`, want: "uses strconv."},
 	{name: "in another package", dir: "internal/state", body: `return len(append(b, s...))`, want: "state.Mutant: uses runtime.growslice"},
 	{name: "the writers' part of another package", dir: "internal/state", body: `Open(s)`, want: "state.Open"},
+	{name: "in state but not called", dir: "internal/state", uncalled: true, body: `return len(append(b, s...))`,
+		want: "state.Mutant: uses runtime.growslice"},
 }
 
 // overlay writes the mutant and the changed entry_linux.go to files and returns
@@ -105,7 +117,10 @@ func (m mutant) overlay(t *testing.T) string {
 	if m.dir != "" {
 		function = pkg + "." + function
 	}
-	changed := strings.Replace(string(original), hook, "\t"+function+"(int(argc), version, cmd.host[:])\n"+hook, 1)
+	changed := string(original)
+	if !m.uncalled {
+		changed = strings.Replace(changed, hook, "\t"+function+"(int(argc), version, cmd.host[:])\n"+hook, 1)
+	}
 
 	tmp := t.TempDir()
 	overlay := struct{ Replace map[string]string }{map[string]string{}}

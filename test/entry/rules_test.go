@@ -39,6 +39,9 @@ var onlyFrom = map[string]string{
 // the linker and the debugger.
 var markers = []string{"R_USETYPE", "R_DWARFSECREF", "R_INITORDER", "R_KEEP"}
 
+// enter is the first Go function behind the direct entry.
+const enter = "main.enter"
+
 // frameLimit is the largest stack frame of a function, in bytes. Behind the direct
 // entry nothing checks for a stack overflow, and the stack may be only 64 KB.
 const frameLimit = 1024
@@ -52,24 +55,25 @@ func TestDirectEntryRules(t *testing.T) {
 	for _, goarch := range architectures {
 		t.Run(goarch, func(t *testing.T) {
 			t.Parallel()
-			for _, v := range list(t, goarch, "").violations() {
+			for _, v := range list(t, goarch, "").violations(enter) {
 				t.Error(v)
 			}
 		})
 	}
 }
 
-// violations returns how the code behind the direct entry breaks the rules.
-func (l listing) violations() []string {
+// violations returns how the functions roots, and whatever they refer to, break
+// the rules of the direct entry.
+func (l listing) violations(roots ...string) []string {
 	var found []string
-	reached := l.walk("main.enter", func(from, format string, args ...any) {
+	reached := l.walk(roots, func(from, format string, args ...any) {
 		found = append(found, from+": "+fmt.Sprintf(format, args...))
 	})
 	for name, s := range l {
 		if !isInit(name) || s.kind != "STEXT" {
 			continue
 		}
-		for variable, from := range l.walk(name, func(string, string, ...any) {}) {
+		for variable, from := range l.walk([]string{name}, func(string, string, ...any) {}) {
 			if by := reached[variable]; by != "" && isVariable(l[variable].kind) {
 				found = append(found, by+": uses "+variable+", which "+from+" initializes, and that never ran")
 			}
@@ -79,12 +83,15 @@ func (l listing) violations() []string {
 	return slices.Compact(found)
 }
 
-// walk follows all references from a function. It returns the symbols of the
-// listing that it reached, each with the one that refers to it, and calls complain
-// for each violation.
-func (l listing) walk(start string, complain func(from, format string, args ...any)) map[string]string {
-	reached := map[string]string{start: start}
-	for todo := []string{start}; len(todo) > 0; todo = todo[1:] {
+// walk follows all references from the functions roots. It returns the symbols of
+// the listing that it reached, each with the one that refers to it, and calls
+// complain for each violation.
+func (l listing) walk(roots []string, complain func(from, format string, args ...any)) map[string]string {
+	reached := map[string]string{}
+	for _, root := range roots {
+		reached[root] = root
+	}
+	for todo := slices.Clone(roots); len(todo) > 0; todo = todo[1:] {
 		name := todo[0]
 		s := l[name]
 		if s.frame > frameLimit {
@@ -134,7 +141,7 @@ func TestAllowedIsNeeded(t *testing.T) {
 	needed := map[string]bool{}
 	for _, goarch := range architectures {
 		l := list(t, goarch, "")
-		for name := range l.walk("main.enter", func(string, string, ...any) {}) {
+		for name := range l.walk([]string{enter}, func(string, string, ...any) {}) {
 			for _, u := range l[name].uses {
 				needed[u.name] = true
 			}
