@@ -56,7 +56,7 @@ func healthctl(ts *testscript.TestScript, neg bool, args []string) {
 	program(ts, neg, "healthctl", args)
 	lines := strings.SplitAfter(ts.ReadFile("stderr"), "\n")
 	if n := len(lines); neg && (n < 2 || lines[n-1] != "" || !strings.HasPrefix(lines[n-2], "healthctl: ")) {
-		ts.Fatalf("healthctl does not say what failed")
+		ts.Fatalf("the last line of healthctl is no error message")
 	}
 }
 
@@ -67,10 +67,10 @@ func program(ts *testscript.TestScript, neg bool, name string, args []string) {
 	}
 	exits(ts, false, append([]string{strconv.Itoa(want), name}, args...))
 	if neg && ts.ReadFile("stdout") != "" {
-		ts.Fatalf("a failure says something on standard output")
+		ts.Fatalf("a failure must print nothing on standard output")
 	}
 	if !neg && ts.ReadFile("stderr") != "" {
-		ts.Fatalf("a success says something on standard error")
+		ts.Fatalf("a success must print nothing on standard error")
 	}
 }
 

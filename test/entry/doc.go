@@ -19,7 +19,7 @@
 //
 // A violation of the rules names the source line, the function and what it uses:
 //
-//	format.go:112: .../state.AppendIdentity: uses runtime.growslice (R_CALL)
+//	format.go:112: .../internal/state.ParseX: uses runtime.growslice (R_CALL)
 //
 // Line 112 appends to a slice, which may allocate. The line may be in the standard
 // library if its code was inlined; the function is still ours. Usual causes:
