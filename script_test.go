@@ -23,7 +23,7 @@ import (
 type target struct {
 	name     string
 	arch     string
-	door     string // the entry that healthprobe is linked with
+	entry    string // the entry that healthprobe is linked with
 	emulator string // "" for the machine's own architecture
 }
 
@@ -49,7 +49,7 @@ func TestScript(t *testing.T) {
 	for _, target := range targets {
 		t.Run(target.name, func(t *testing.T) {
 			t.Parallel()
-			if target.emulator != "" && target.door == "runtime" && os.Getenv("CI") != "true" {
+			if target.emulator != "" && target.entry == "runtime" && os.Getenv("CI") != "true" {
 				t.Skip("takes half a minute, nearly all of it the Go runtime starting in the emulator: CI=true runs it")
 			}
 			bin := target.build(t, filepath.Join(tmp, target.name))
@@ -75,11 +75,11 @@ func (target target) build(t *testing.T, dir string) (bin string) {
 	emulator := ""
 	if target.emulator != "" {
 		emulator = testenv.LookPath(t, target.emulator, "qemu-user-static")
-	} else if target.door == "direct" && !testenv.HasDirectEntry() {
+	} else if target.entry == "direct" && !testenv.HasDirectEntry() {
 		t.Skipf("there is no direct entry on %s", runtime.GOARCH)
 	}
 	bin = filepath.Join(dir, "bin")
-	if err := testenv.Build(bin, testenv.Options{Arch: target.arch, Plain: target.door == "runtime"}); err != nil {
+	if err := testenv.Build(bin, testenv.Options{Arch: target.arch, Plain: target.entry == "runtime"}); err != nil {
 		t.Fatal(err)
 	}
 	if emulator == "" {
@@ -115,7 +115,7 @@ func (target target) setup(e *testscript.Env, bin string) error {
 	e.Setenv("BOOT", strings.TrimSpace(string(boot)))
 	e.Setenv("HOST", host)
 	e.Setenv("ARCH", target.arch)
-	e.Setenv("ENTRY", target.door)
+	e.Setenv("ENTRY", target.entry)
 	var names []string
 	for _, entry := range e.Vars {
 		name, _, _ := strings.Cut(entry, "=")
