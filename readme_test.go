@@ -50,7 +50,7 @@ func blocks(t *testing.T, language string) (found []string) {
 // TestReadmeConsole runs each console block in one shell, and wants the output
 // that it shows, but for numbers and the width of columns.
 func TestReadmeConsole(t *testing.T) {
-	bin := target{name: "readme", arch: runtime.GOARCH, door: "direct"}.build(t, t.TempDir())
+	bin := target{name: "readme", arch: runtime.GOARCH, entry: "direct"}.build(t, t.TempDir())
 	numbers, blanks := regexp.MustCompile(`[0-9][0-9.]*(s\b)?`), regexp.MustCompile(`  +`)
 	for _, block := range blocks(t, "console") {
 		script, want := "", ""
@@ -105,7 +105,7 @@ func TestReadmeGo(t *testing.T) {
 		p.Run()
 		return p
 	}
-	for p := ask(); !p.Healthy; p = ask() { // or the test's time-out ends this
+	for p := ask(); !p.Healthy(); p = ask() { // or the test's time-out ends this
 		time.Sleep(10 * time.Millisecond)
 	}
 	if err := app.Process.Signal(syscall.SIGTERM); err != nil {
@@ -114,8 +114,8 @@ func TestReadmeGo(t *testing.T) {
 	if err := app.Wait(); err != nil {
 		t.Error(err)
 	}
-	if p := ask(); !strings.Contains(p.Line(), "not loaded: no pid") {
-		t.Errorf("after its end: %q", p.Line())
+	if p := ask(); p.Cause() != verdict.NotLoaded {
+		t.Errorf("after its end: %v", p.Cause())
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// commands are what the scripts have beside the commands of testscript.
+// commands are the commands that scripts have in addition to testscript's.
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"healthprobe": healthprobe,
 	"healthctl":   healthctl,
@@ -34,7 +34,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 
 // TestMain adds programs, which the scripts run like any other.
 func TestMain(m *testing.M) {
-	syscall.Umask(0o022) // users that the scripts become have to find the files
+	syscall.Umask(0o022) // scripts switch to other users, who have to find the files
 	testscript.Main(m, map[string]func(){
 		"leaderless": leaderless,
 		"rawenv":     rawenv,
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 }
 
 // [!] healthprobe [ARG]... runs healthprobe: exit status 0 and nothing on
-// standard error. Negated, exit status 1 and one line on standard error.
+// standard error. Negated: exit status 1 and one line on standard error.
 func healthprobe(ts *testscript.TestScript, neg bool, args []string) {
 	program(ts, neg, "healthprobe", args)
 	if line := ts.ReadFile("stderr"); neg && (line == "" || strings.Index(line, "\n") != len(line)-1 || len(line) > 1000) {
@@ -51,12 +51,12 @@ func healthprobe(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // [!] healthctl [ARG]... runs healthctl: exit status 0 and nothing on standard
-// error. Negated, exit status 1 and a last line that says so.
+// error. Negated: exit status 1, and the last line begins with "healthctl: ".
 func healthctl(ts *testscript.TestScript, neg bool, args []string) {
 	program(ts, neg, "healthctl", args)
 	lines := strings.SplitAfter(ts.ReadFile("stderr"), "\n")
 	if n := len(lines); neg && (n < 2 || lines[n-1] != "" || !strings.HasPrefix(lines[n-2], "healthctl: ")) {
-		ts.Fatalf("healthctl does not say what failed")
+		ts.Fatalf("the last line of healthctl is no error message")
 	}
 }
 
@@ -67,14 +67,15 @@ func program(ts *testscript.TestScript, neg bool, name string, args []string) {
 	}
 	exits(ts, false, append([]string{strconv.Itoa(want), name}, args...))
 	if neg && ts.ReadFile("stdout") != "" {
-		ts.Fatalf("a failure says something on standard output")
+		ts.Fatalf("a failure must print nothing on standard output")
 	}
 	if !neg && ts.ReadFile("stderr") != "" {
-		ts.Fatalf("a success says something on standard error")
+		ts.Fatalf("a success must print nothing on standard error")
 	}
 }
 
-// exits STATUS PROGRAM [ARG]... wants this very exit status.
+// exits STATUS PROGRAM [ARG]... runs a program that must end with exactly this
+// exit status.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits STATUS PROGRAM [ARG]...")
@@ -82,7 +83,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
 	status := 0
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		status = exit.ExitCode() // -1: ended by a signal
+		status = exit.ExitCode() // -1: killed by a signal
 	} else {
 		ts.Check(err)
 	}
@@ -91,8 +92,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// write FILE [TEXT] makes a file that holds TEXT and no more: the escapes of a
-// Go string are understood, and no newline is added.
+// write FILE [TEXT] creates a file that contains TEXT. It expands the escapes of
+// a Go string and adds no newline.
 func write(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: write FILE [TEXT]")
@@ -102,9 +103,9 @@ func write(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 }
 
-// process NAME [PROGRAM [ARG]...] starts a process that lives until the script
-// ends (sleep, unless told otherwise). $NAME is its pid, $NAME_start its start
-// time, and the file NAME.log has what it prints.
+// process NAME [PROGRAM [ARG]...] starts a process, by default sleep, and kills
+// it when the script ends. $NAME is its pid, $NAME_start its start time, and
+// NAME.log its output.
 func process(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: process NAME [PROGRAM [ARG]...]")
@@ -116,7 +117,7 @@ func process(ts *testscript.TestScript, neg bool, args []string) {
 	log, err := os.Create(ts.MkAbs(name + ".log"))
 	ts.Check(err)
 	defer log.Close()
-	cmd := exec.Command("env", argv...) // looks in the script's PATH, then becomes the program
+	cmd := exec.Command("env", argv...) // env finds the program in the script's PATH
 	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), log, log
 	for _, key := range ts.Value(variables{}).([]string) {
 		cmd.Env = append(cmd.Env, key+"="+ts.Getenv(key))
@@ -128,7 +129,7 @@ func process(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(cmd.Start())
 	processes(ts)[name] = cmd
 	ts.Defer(func() {
-		if cmd.ProcessState == nil { // not waited for, so nobody else has its pid
+		if cmd.ProcessState == nil { // not waited for, so its pid cannot have been reused
 			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its children too
 			cmd.Wait()
 		}
@@ -139,8 +140,8 @@ func process(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(name+"_start", strings.Fields(stat[strings.LastIndex(stat, ")"):])[22-2])
 }
 
-// variables and running are keys of values that setup gives to a script: the
-// names of its environment variables, and the processes that it has started.
+// variables and running are the keys of a script's values: the names of its
+// environment variables, and the processes that it has started.
 type (
 	variables struct{}
 	running   struct{}
@@ -150,8 +151,8 @@ func processes(ts *testscript.TestScript) map[string]*exec.Cmd {
 	return ts.Value(running{}).(map[string]*exec.Cmd)
 }
 
-// end [-zombie] NAME kills a process, but not its children, and waits for it. A
-// zombie is not waited for, and keeps its pid.
+// end [-zombie] NAME kills a process, but not its children, and waits for it.
+// With -zombie it does not reap the process, which keeps its pid.
 func end(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: end [-zombie] NAME")
@@ -211,8 +212,8 @@ func init() {
 	}
 }
 
-// rawenv ENTRY... -- PROGRAM [ARG]... becomes the program with exactly these
-// entries as its environment; a shell or env would drop the odd ones.
+// rawenv ENTRY... -- PROGRAM [ARG]... executes the program with exactly these
+// entries as its environment. A shell or env(1) would drop malformed ones.
 func rawenv() {
 	end := slices.Index(os.Args, "--")
 	argv := os.Args[end+1:]

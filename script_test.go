@@ -19,16 +19,16 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// target is a build of the two programs that every script has to pass with.
+// target is a build of the two programs. Every script has to pass with each.
 type target struct {
 	name     string
 	arch     string
-	door     string // which door healthprobe is linked with
+	entry    string // the entry that healthprobe is linked with
 	emulator string // "" for the machine's own architecture
 }
 
-// targets are all of them. For one more architecture add a line; its emulator
-// is a program of the Debian package qemu-user-static.
+// targets are all of them. To add an architecture, add a line. Its emulator is a
+// program of the Debian package qemu-user-static.
 var targets = []target{
 	{"direct", runtime.GOARCH, "direct", ""},
 	{"runtime", runtime.GOARCH, "runtime", ""},
@@ -49,7 +49,7 @@ func TestScript(t *testing.T) {
 	for _, target := range targets {
 		t.Run(target.name, func(t *testing.T) {
 			t.Parallel()
-			if target.emulator != "" && target.door == "runtime" && os.Getenv("CI") != "true" {
+			if target.emulator != "" && target.entry == "runtime" && os.Getenv("CI") != "true" {
 				t.Skip("takes half a minute, nearly all of it the Go runtime starting in the emulator: CI=true runs it")
 			}
 			bin := target.build(t, filepath.Join(tmp, target.name))
@@ -69,17 +69,17 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// build builds the programs below dir, and gives the directory that has them,
-// or what stands for them, under their own names.
+// build builds the programs below dir and returns the directory to put in PATH.
+// For an emulated target, that directory has wrapper scripts of the same names.
 func (target target) build(t *testing.T, dir string) (bin string) {
 	emulator := ""
 	if target.emulator != "" {
 		emulator = testenv.LookPath(t, target.emulator, "qemu-user-static")
-	} else if target.door == "direct" && !testenv.HasDirectEntry() {
-		t.Skipf("there is no direct door on %s", runtime.GOARCH)
+	} else if target.entry == "direct" && !testenv.HasDirectEntry() {
+		t.Skipf("there is no direct entry on %s", runtime.GOARCH)
 	}
 	bin = filepath.Join(dir, "bin")
-	if err := testenv.Build(bin, testenv.Options{Arch: target.arch, Plain: target.door == "runtime"}); err != nil {
+	if err := testenv.Build(bin, testenv.Options{Arch: target.arch, Plain: target.entry == "runtime"}); err != nil {
 		t.Fatal(err)
 	}
 	if emulator == "" {
@@ -98,8 +98,8 @@ func (target target) build(t *testing.T, dir string) (bin string) {
 	return wrappers
 }
 
-// setup prepares a script's environment: the programs are in PATH, and ask for
-// the unit web in the directory run, of which no file exists yet.
+// setup prepares a script's environment: the programs are in PATH, and they ask
+// for the unit web in the directory run, which is still empty.
 func (target target) setup(e *testscript.Env, bin string) error {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -115,7 +115,7 @@ func (target target) setup(e *testscript.Env, bin string) error {
 	e.Setenv("BOOT", strings.TrimSpace(string(boot)))
 	e.Setenv("HOST", host)
 	e.Setenv("ARCH", target.arch)
-	e.Setenv("DOOR", target.door)
+	e.Setenv("ENTRY", target.entry)
 	var names []string
 	for _, entry := range e.Vars {
 		name, _, _ := strings.Cut(entry, "=")
@@ -132,8 +132,7 @@ func (target target) setup(e *testscript.Env, bin string) error {
 //	[root]        the script may become another user
 //	[namespaces]  the script may make mount, pid and host name namespaces
 //
-// The last two are what a script may lack, and is skipped without; under
-// CI=true it fails instead.
+// A script that lacks one of the last two is skipped. With CI=true it fails.
 func (target target) condition(name string) (ok bool, err error) {
 	switch name {
 	case "emulated":

@@ -30,11 +30,12 @@ import (
 //     pointer becomes a uintptr in their argument list, not before: what it
 //     points to may be on a stack, which moves when the runtime entry uses this.
 //
-// TestDirectDoorRules reads the compiler's output and fails if one is broken.
+// TestDirectEntryRules in test/entry reads the compiler's output and fails if a
+// rule is broken.
 //
 // Race, msan and asan builds call into their run-time libraries from
-// everywhere, so they have no direct entry: linking one fails for want of the
-// symbol.
+// everywhere, so they have no direct entry: linking one fails because the
+// symbol is missing.
 
 //lint:file-ignore U1000 all of this is used by the assembly only
 
@@ -64,7 +65,7 @@ func enter(stack *uintptr) {
 
 const word = unsafe.Sizeof(uintptr(0))
 
-// text gives a NUL-terminated text as a string without copying it.
+// text returns a NUL-terminated text as a string without copying it.
 // (unsafe.String would do, but it has checks that may panic.)
 func text(p *byte) string {
 	s := struct {

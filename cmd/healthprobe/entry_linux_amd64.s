@@ -4,7 +4,7 @@
 
 // func direct()
 //
-// The first instruction of the process when the direct door is used; see
+// The first instruction of the process when the direct entry is used; see
 // entry_linux.go. The kernel has loaded the program and left
 //
 //	SP     points at argc, with argv and envp above it; below it all is free

@@ -44,7 +44,7 @@ func ParseStat(line []byte) (s Stat, ok bool) {
 // Dead reports whether the process has exited although it still has its number:
 // X and x are dying, Z is a zombie unless other threads still run (a leader
 // that called pthread_exit shows Z until the last of them ends).
-func (s Stat) Dead() bool {
+func (s *Stat) Dead() bool {
 	return s.State == 'X' || s.State == 'x' || s.State == 'Z' && s.Threads <= 1
 }
 
@@ -75,7 +75,7 @@ type Process struct {
 
 // Ended reports whether the recorded process is certain to have exited. Unknown
 // is not certain: "cannot tell" is never "no".
-func (p Process) Ended() bool { return p.Status >= Gone }
+func (p *Process) Ended() bool { return p.Status >= Gone }
 
 // Lookup returns what pid is now: Unknown, Alive, Gone or Zombie.
 func (r *Reader) Lookup(pid int32) Process {

@@ -15,13 +15,15 @@ func (p *Probe) checkProcess(dir int) Cause {
 	if cause != Healthy {
 		return cause
 	}
+	var process state.Process
 	if p.Recorded {
 		p.recorded = id.Start
-		p.process = p.reader.Verify(id)
+		process = p.reader.Verify(id)
 	} else {
-		p.process = p.reader.Lookup(p.Pid)
+		process = p.reader.Lookup(p.Pid)
 	}
-	switch p.process.Status {
+	p.start, p.statErr, p.bootErr = process.Start, process.Err, process.BootErr
+	switch process.Status {
 	case state.Alive:
 		p.Verified = p.Recorded
 		return Healthy
@@ -35,7 +37,7 @@ func (p *Probe) checkProcess(dir int) Cause {
 		if p.Recorded {
 			return Unverifiable
 		}
-		if p.process.Exists { // a container without /proc
+		if process.Exists { // a container without /proc
 			return Healthy
 		}
 	}

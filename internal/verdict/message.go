@@ -43,7 +43,7 @@ func (p *Probe) AppendMessage(l *Line) {
 		p.addPath(l.Text("identity names another process than pid; if another program wrote pid, remove "), state.IdentityFile)
 	case Stale:
 		l.Text("stale state: pid ").Number(int64(p.Pid)).Text(" is another process now (start time ").
-			Text(state.String(p.process.Start)).Text(", recorded ").Text(state.String(p.recorded)).Text(")")
+			Text(state.String(p.start)).Text(", recorded ").Text(state.String(p.recorded)).Text(")")
 	case OtherBoot:
 		l.Text("stale state: pid ").Number(int64(p.Pid)).Text(" was recorded before the last boot")
 	case Gone:
@@ -83,19 +83,19 @@ func (p *Probe) AppendMessage(l *Line) {
 
 func (p *Probe) appendUnverifiable(l *Line) {
 	l.Text("cannot verify pid ").Number(int64(p.Pid)).Text(": ")
-	if p.process.BootErr {
-		l.Text("cannot read " + state.BootIDPath + ": ").Errno(p.process.Err)
+	if p.bootErr {
+		l.Text("cannot read " + state.BootIDPath + ": ").Errno(p.statErr)
 		return
 	}
-	if p.process.Err == syscall.ENOENT || p.process.Err == syscall.ESRCH {
+	if p.statErr == syscall.ENOENT || p.statErr == syscall.ESRCH {
 		p.addStat(l.Text("it is running, but ")).Text(" does not exist: is /proc mounted, and without hidepid?")
 		return
 	}
-	if p.process.Err == 0 {
+	if p.statErr == 0 {
 		p.addStat(l).Text(" is malformed")
 		return
 	}
-	p.addStat(l.Text("cannot read ")).Text(": ").Errno(p.process.Err)
+	p.addStat(l.Text("cannot read ")).Text(": ").Errno(p.statErr)
 }
 
 func (p *Probe) appendMalformed(l *Line) {

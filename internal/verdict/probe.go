@@ -36,13 +36,15 @@ type Probe struct {
 
 	cause      Cause
 	opened     bool          // the unit directory could be opened
+	errorFound bool          // there is an error file, readable or not
 	file       string        // the state file that cause is about; "" is the directory
 	held       []byte        // what it holds
 	errno      syscall.Errno // why it could not be opened or read
-	process    state.Process // behind Pid
+	start      []byte        // the start time of the process that has Pid
 	recorded   []byte        // the start time in identity
+	statErr    syscall.Errno // why /proc/<pid>/stat, or the boot id, could not be read; 0: malformed
+	bootErr    bool          // it was the boot id
 	reason     []byte        // the text that belongs to Code
-	errorFound bool          // there is an error file, readable or not
 
 	reader      state.Reader
 	pidBuf      [state.PidLimit + 1]byte

@@ -17,32 +17,35 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// A candidate is a program that says whether a process is well.
+// candidate is a program that checks a process, and what was measured of it.
 type candidate struct {
 	name string
 	argv []string
 
 	fork, vfork timing
-	observation
+	usage
 }
 
-// A timing holds the medians of many runs.
+// timing has the medians of many runs.
 type timing struct {
 	µs     float64
-	ratio  float64 // the same as a multiple of the baseline
+	ratio  float64 // µs as a multiple of the baseline's
 	faults int
 }
 
-// BenchmarkProbe runs whole processes and prints a table; its own figure says
-// nothing. Times are medians, from before the process is made until it has been
-// waited for, the launcher's share included: see testdata/launch. So there are
-// two ratios to the baseline (testdata/baseline), with a launcher that forks and with
-// one that costs next to nothing. Light programs run in turn with light ones.
+// BenchmarkProbe runs whole processes and prints a table. Ignore its ns/op, which
+// means nothing here.
+//
+// Times are medians, from before the process is created until it has been waited
+// for. They include the cost of the launcher (testdata/launch). Therefore there
+// are two ratios to the baseline (testdata/baseline): with a launcher that forks,
+// and with one that costs next to nothing. A heavy program slows down the one
+// that runs after it, so light programs take turns only with light ones.
 //
 // Page faults are those of the program itself: what wait4 reports, less what it
-// reports for the baseline, which has one.
+// reports for the baseline, plus the one that the baseline itself has.
 func BenchmarkProbe(b *testing.B) {
-	testenv.Require(b, runtime.GOOS == "linux" && runtime.GOARCH == "amd64", "the baseline and the launcher are for linux/amd64")
+	testenv.Require(b, runtime.GOOS == "linux" && runtime.GOARCH == "amd64", "the baseline and the launcher exist only for linux/amd64")
 	dir := b.TempDir()
 	runDir, direct, plain := filepath.Join(dir, "run"), filepath.Join(dir, "direct"), filepath.Join(dir, "plain")
 	must(b, os.Mkdir(runDir, 0o755))
@@ -72,18 +75,18 @@ func BenchmarkProbe(b *testing.B) {
 		{name: "healthprobe, runtime entry", argv: []string{filepath.Join(plain, "healthprobe")}},
 		{name: "bash script", argv: []string{"/bin/bash", script(b)}},
 	}
-	race(b, launch, 500, env, light)
-	race(b, launch, 250, env, heavy)
+	measure(b, launch, 500, env, light)
+	measure(b, launch, 250, env, heavy)
 	all := append(light, heavy[1:]...)
 	for _, c := range all {
-		for range 20 { // the kernel places the stack at random
-			o := observe(b, env, c.argv...)
-			o.peakKB = max(o.peakKB, c.peakKB)
-			c.observation = o
+		for range 20 { // peak memory varies, since the kernel places the stack at random
+			u := ptrace(b, env, c.argv...)
+			u.peakKB = max(u.peakKB, c.peakKB)
+			c.usage = u
 		}
 	}
 	printTable(all)
-	b.ReportMetric(0, "ns/op") // no such thing is measured
+	b.ReportMetric(0, "ns/op") // hides the meaningless figure
 	b.ReportMetric(all[1].fork.ratio, "direct/baseline")
 }
 
@@ -99,8 +102,9 @@ func printTable(candidates []*candidate) {
 	w.Flush()
 }
 
-// race runs programs in turn, the baseline first. Of each turn 4 runs count.
-func race(b *testing.B, launch string, turns int, env []string, candidates []*candidate) {
+// measure lets the programs take turns under the launcher and sets their timings.
+// The first candidate is the baseline.
+func measure(b *testing.B, launch string, turns int, env []string, candidates []*candidate) {
 	b.Helper()
 	for _, how := range []string{"fork", "vfork"} {
 		args := []string{how, fmt.Sprint(turns)}
@@ -145,7 +149,7 @@ func must(b *testing.B, err error) {
 	}
 }
 
-// script is the check that healthprobe replaces.
+// script returns the path of the bash script that healthprobe replaces.
 func script(b *testing.B) string {
 	b.Helper()
 	path, err := filepath.Abs("../compat/testdata/check.bash")
@@ -153,7 +157,7 @@ func script(b *testing.B) string {
 	return path
 }
 
-// pidcheck builds the checker in C, if there is a compiler.
+// pidcheck builds the checker in C and returns its path, or "" without a compiler.
 func pidcheck(b *testing.B) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "pidcheck")

@@ -14,20 +14,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An observation is what a process does to the system while it runs.
-type observation struct {
+// usage is what a process uses of the system while it runs.
+type usage struct {
 	calls   int // system calls of all its threads, execve included
 	threads int
 	peakKB  int // resident memory, VmHWM
 }
 
-// observe runs a program under ptrace(2), which counts each system call on its
-// way into the kernel, and stops the process at its end, when its memory is
-// still there to be looked at. Other ways report more than the process had:
-// wait4's ru_maxrss includes what was there before execve.
-func observe(t testing.TB, env []string, argv ...string) (o observation) {
+// ptrace runs a program under ptrace(2) and returns what it used. The tracer is
+// stopped at each system call, and once more when the process exits, while its
+// peak memory can still be read. wait4's ru_maxrss would not do: it includes what
+// the process had before execve.
+func ptrace(t testing.TB, env []string, argv ...string) (u usage) {
 	t.Helper()
-	runtime.LockOSThread() // the tracer is a thread
+	runtime.LockOSThread() // ptrace(2) accepts requests from one thread only
 	defer runtime.UnlockOSThread()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -52,13 +52,13 @@ func observe(t testing.TB, env []string, argv ...string) (o observation) {
 		}
 	}
 	if _, status := wait(pid); !status.Stopped() { // at its execve
-		t.Fatalf("%v ended before it began: %#x", argv, status)
+		t.Fatalf("%v ended before its first instruction: %#x", argv, status)
 	}
 	err = unix.PtraceSetOptions(pid, unix.PTRACE_O_TRACESYSGOOD|unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_TRACEEXIT|unix.PTRACE_O_EXITKILL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o = observation{calls: 1, threads: 1}
+	u = usage{calls: 1, threads: 1}
 	inside := map[int]bool{} // threads that are in a system call
 	resume := func(tid int, signal unix.Signal) {
 		// ESRCH: another thread has ended the process meanwhile.
@@ -77,22 +77,23 @@ func observe(t testing.TB, env []string, argv ...string) (o observation) {
 			if status.ExitStatus() != 0 {
 				t.Fatalf("%v: ended with %#x", argv, status)
 			}
-			return o
+			return u
 		case status.StopSignal() == unix.SIGTRAP|0x80:
 			if inside[tid] = !inside[tid]; inside[tid] {
-				o.calls++
+				u.calls++
 			}
 		case status.TrapCause() == unix.PTRACE_EVENT_CLONE:
-			o.threads++
+			u.threads++
 		case status.TrapCause() == unix.PTRACE_EVENT_EXIT:
-			o.peakKB = max(o.peakKB, peak(t, pid))
+			u.peakKB = max(u.peakKB, peak(t, pid))
 		case status.StopSignal() != unix.SIGSTOP && status.StopSignal() != unix.SIGTRAP:
-			signal = status.StopSignal() // SIGSTOP is how a new thread begins
+			signal = status.StopSignal() // a new thread begins with SIGSTOP
 		}
 		resume(tid, signal)
 	}
 }
 
+// peak returns the peak resident memory of a process, VmHWM.
 func peak(t testing.TB, pid int) (kb int) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

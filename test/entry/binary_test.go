@@ -15,7 +15,7 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// TestBinary looks at the released healthprobe as a file, for both architectures.
+// TestBinary checks the released healthprobe as an ELF file, for both architectures.
 func TestBinary(t *testing.T) {
 	for _, goarch := range architectures {
 		t.Run(goarch, func(t *testing.T) {
@@ -30,12 +30,12 @@ func TestBinary(t *testing.T) {
 				t.Fatal(err)
 			}
 			// ABI0 is what Go calls assembly; there is a wrapper without the suffix.
-			entry := slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == "main.direct.abi0" })
-			if entry < 0 || symbols[entry].Value != file.Entry {
+			direct := slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == "main.direct.abi0" })
+			if direct < 0 || symbols[direct].Value != file.Entry {
 				t.Errorf("the entry point %#x is not main.direct.abi0", file.Entry)
 			}
 			if file.Type != elf.ET_EXEC {
-				t.Errorf("is of type %v: without a loader nobody relocates it", file.Type)
+				t.Errorf("is of type %v: a scratch image has no loader that could relocate it", file.Type)
 			}
 			for _, segment := range file.Progs {
 				if segment.Type == elf.PT_INTERP || segment.Type == elf.PT_DYNAMIC {
@@ -51,7 +51,7 @@ func TestBinary(t *testing.T) {
 	}
 }
 
-// TestSizes holds the programs to what README promises, in bytes.
+// TestSizes checks that the programs are no larger than the README promises.
 func TestSizes(t *testing.T) {
 	for _, test := range []struct {
 		path  string
@@ -74,30 +74,31 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestVersion tells the doors apart.
+// TestVersion checks that -version names the version, the platform and the entry.
 func TestVersion(t *testing.T) {
 	platform := runtime.GOOS + "/" + runtime.GOARCH
 	want := map[string]string{
-		"direct":  "healthprobe " + builtVersion + " " + platform + " (direct door)\n",
-		"runtime": "healthprobe devel " + platform + " (runtime door)\n",
-		"arm64":   "healthprobe " + builtVersion + " linux/arm64 (direct door)\n",
+		"direct":  "healthprobe " + builtVersion + " " + platform + " (direct entry)\n",
+		"runtime": "healthprobe devel " + platform + " (runtime entry)\n",
+		"arm64":   "healthprobe " + builtVersion + " linux/arm64 (direct entry)\n",
 	}
-	for _, d := range doors(t) {
-		if got := d.start(t, start{args: []string{"-version"}}); got.out != want[d.name] || got.status != 0 {
-			t.Errorf("%s: got %v, want %q", d.name, got, want[d.name])
+	for _, e := range entries(t) {
+		if got := e.run(t, invocation{args: []string{"-version"}}); got.out != want[e.name] || got.status != 0 {
+			t.Errorf("%s: got %v, want %q", e.name, got, want[e.name])
 		}
 	}
 }
 
-// TestWrongLink wants an error that names the symbol rather than a program that
-// starts somewhere else.
+// TestWrongLink checks that linking fails, and names the symbol, where the entry
+// symbol does not exist. The alternative would be a program that starts at some
+// other address.
 func TestWrongLink(t *testing.T) {
 	build := func(env string, args ...string) string {
 		cmd := exec.Command("go", append([]string{"build", "-o", filepath.Join(newDir(t), "healthprobe")}, append(args, probePackage)...)...)
 		cmd.Env = append(os.Environ(), "GOFLAGS=", env)
 		out, err := cmd.CombinedOutput()
 		if err == nil {
-			t.Errorf("%v went well", cmd)
+			t.Errorf("%v succeeded", cmd)
 		}
 		return string(out)
 	}
@@ -114,8 +115,9 @@ func TestWrongLink(t *testing.T) {
 	})
 }
 
-// TestOtherPlatforms wants the runtime door wherever there is no stub: nothing
-// of the direct door is compiled, and build.sh does not ask the linker for it.
+// TestOtherPlatforms checks that platforms without a stub get the runtime entry:
+// the files of the direct entry are not compiled, and build.sh does not ask the
+// linker for its symbol.
 func TestOtherPlatforms(t *testing.T) {
 	for _, platform := range []string{"linux/386", "linux/riscv64", "linux/s390x", "darwin/arm64", "freebsd/amd64"} {
 		goos, goarch, _ := strings.Cut(platform, "/")
@@ -129,11 +131,11 @@ func TestOtherPlatforms(t *testing.T) {
 			t.Errorf("%s: compiles %s", platform, files)
 		}
 	}
-	d := door{"386", []string{release("386").program(t, "healthprobe")}}
-	if runtime.GOARCH != "amd64" || exec.Command(d.argv[0], "-h").Run() != nil {
+	e := entry{"386", []string{release("386").program(t, "healthprobe")}}
+	if runtime.GOARCH != "amd64" || exec.Command(e.argv[0], "-h").Run() != nil {
 		t.Skip("built for linux/386, which this machine does not run")
 	}
-	if got := d.start(t, start{args: []string{"-version"}}); !strings.HasSuffix(got.out, "linux/386 (runtime door)\n") {
+	if got := e.run(t, invocation{args: []string{"-version"}}); !strings.HasSuffix(got.out, "linux/386 (runtime entry)\n") {
 		t.Errorf("got %v", got)
 	}
 }

@@ -13,26 +13,29 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// builtVersion is the version that the tests' release builds are given.
+// builtVersion is the version of the tests' release builds.
 const builtVersion = "v0.0.0-tested"
 
+// built is the outcome of one build of the two programs.
 type built struct {
 	dir string
 	err error
 }
 
-// release is what build.sh makes for an architecture.
-var release = once(func(goarch string) built {
+// release builds both programs for an architecture with build.sh, once.
+var release = memoize(func(goarch string) built {
 	dir := filepath.Join(workDir, "release-"+goarch)
 	return built{dir, testenv.Build(dir, testenv.Options{Arch: goarch, Version: builtVersion})}
 })
 
-// plain is the ordinary Go program, which has the runtime entry.
+// plain builds both programs with go build, once: healthprobe has the runtime entry.
 var plain = sync.OnceValue(func() built {
 	dir := filepath.Join(workDir, "plain")
 	return built{dir, testenv.Build(dir, testenv.Options{Plain: true})}
 })
 
+// program returns the path of healthprobe or healthctl. It fails the test if the
+// build failed.
 func (b built) program(t testing.TB, name string) string {
 	t.Helper()
 	if b.err != nil {
@@ -41,25 +44,26 @@ func (b built) program(t testing.TB, name string) string {
 	return filepath.Join(b.dir, name)
 }
 
-// directDoor is the released healthprobe for this machine.
-func directDoor(t testing.TB) string {
+// directEntry returns the path of the released healthprobe for this machine.
+func directEntry(t testing.TB) string {
 	t.Helper()
-	testenv.Require(t, testenv.HasDirectEntry(), "there is no direct door for %s/%s", runtime.GOOS, runtime.GOARCH)
+	testenv.Require(t, testenv.HasDirectEntry(), "there is no direct entry for %s/%s", runtime.GOOS, runtime.GOARCH)
 	return release(runtime.GOARCH).program(t, "healthprobe")
 }
 
-// A door is a way to start healthprobe: a program and the arguments before its own.
-type door struct {
+// entry is a build of healthprobe, by the entry it has. argv is the command that
+// runs it, to which the arguments are appended.
+type entry struct {
 	name string
 	argv []string
 }
 
-// doors are the direct door, the runtime door, and the direct door for arm64 by
-// emulation, if this machine can.
-func doors(t testing.TB) []door {
+// entries returns the direct entry, the runtime entry and, where qemu-user can
+// emulate it, the direct entry for arm64.
+func entries(t testing.TB) []entry {
 	t.Helper()
-	all := []door{
-		{"direct", []string{directDoor(t)}},
+	all := []entry{
+		{"direct", []string{directEntry(t)}},
 		{"runtime", []string{plain().program(t, "healthprobe")}},
 	}
 	if runtime.GOARCH == "arm64" {
@@ -70,8 +74,8 @@ func doors(t testing.TB) []door {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
 		}
-		t.Logf("the direct door for arm64 is left out: %v", err)
+		t.Logf("the direct entry for arm64 is left out: %v", err)
 		return all
 	}
-	return append(all, door{"arm64", []string{qemu, release("arm64").program(t, "healthprobe")}})
+	return append(all, entry{"arm64", []string{qemu, release("arm64").program(t, "healthprobe")}})
 }

@@ -11,22 +11,23 @@ import (
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
-// everywhere runs a test through each door, beside each other.
-func everywhere(t *testing.T, test func(t *testing.T, d door)) {
-	for _, d := range doors(t) {
-		t.Run(d.name, func(t *testing.T) {
+// forEachEntry runs a test as one parallel subtest for each entry.
+func forEachEntry(t *testing.T, test func(t *testing.T, e entry)) {
+	for _, e := range entries(t) {
+		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			test(t, d)
+			test(t, e)
 		})
 	}
 }
 
-// TestDescriptors closes or spoils the standard descriptors: the verdict is in
-// the exit status, whoever can read the line. Files that are opened get the
-// numbers of closed ones, and must not get the line.
+// TestDescriptors closes the standard descriptors or makes writing to them fail.
+// The exit status must be right even if nobody can read the line. A file that
+// the probe opens gets the number of a closed descriptor, and the line must not
+// be written to it.
 func TestDescriptors(t *testing.T) {
-	everywhere(t, func(t *testing.T, d door) {
-		healthy, failed := newPlace(t, "web"), newPlace(t, "web")
+	forEachEntry(t, func(t *testing.T, e entry) {
+		healthy, failed := newFixture(t, "web"), newFixture(t, "web")
 		failed.fail()
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		if err != nil {
@@ -41,44 +42,44 @@ func TestDescriptors(t *testing.T) {
 		defer write.Close()
 
 		detail := func(r result) bool { return strings.HasPrefix(r.out, "healthy: web: pid ") }
-		line := func(r result) bool { return r.err == failed.failed() }
+		line := func(r result) bool { return r.err == failed.failedLine() }
 		silent := func(r result) bool { return r.out == "" && r.err == "" }
 		for _, test := range []struct {
 			name            string
-			start           start
+			how             invocation
 			healthy, failed func(result) bool
 		}{
-			{"as usual", start{}, detail, line},
-			{"no input", start{close: [3]bool{0: true}}, detail, line},
-			{"no output", start{close: [3]bool{1: true}}, silent, line},
-			{"no error", start{close: [3]bool{2: true}}, detail, silent},
-			{"none", start{close: [3]bool{true, true, true}}, silent, silent},
-			{"full", start{files: [3]*os.File{1: full, 2: full}}, silent, silent},
-			{"output unread", start{files: [3]*os.File{1: write}}, silent, line},
-			{"both unread", start{files: [3]*os.File{1: write, 2: write}}, silent, silent},
+			{"as usual", invocation{}, detail, line},
+			{"no input", invocation{close: [3]bool{0: true}}, detail, line},
+			{"no output", invocation{close: [3]bool{1: true}}, silent, line},
+			{"no error", invocation{close: [3]bool{2: true}}, detail, silent},
+			{"none", invocation{close: [3]bool{true, true, true}}, silent, silent},
+			{"full", invocation{files: [3]*os.File{1: full, 2: full}}, silent, silent},
+			{"output unread", invocation{files: [3]*os.File{1: write}}, silent, line},
+			{"both unread", invocation{files: [3]*os.File{1: write, 2: write}}, silent, silent},
 		} {
-			test.start.args = healthy.flags("-v")
-			if r := d.start(t, test.start); r.status != 0 || r.signal != 0 || !test.healthy(r) {
+			test.how.args = healthy.flags("-v")
+			if r := e.run(t, test.how); r.status != 0 || r.signal != 0 || !test.healthy(r) {
 				t.Errorf("%s: healthy: got %v", test.name, r)
 			}
-			test.start.args = failed.flags("-v")
-			if r := d.start(t, test.start); r.status != 1 || r.signal != 0 || !test.failed(r) {
+			test.how.args = failed.flags("-v")
+			if r := e.run(t, test.how); r.status != 1 || r.signal != 0 || !test.failed(r) {
 				t.Errorf("%s: unhealthy: got %v", test.name, r)
 			}
 		}
 		for name, content := range healthy.healthy {
 			if b, err := os.ReadFile(healthy.path(name)); string(b) != content {
-				t.Errorf("%s holds %q now (%v)", name, b, err)
+				t.Errorf("%s now contains %q (%v)", name, b, err)
 			}
 		}
 	})
 }
 
-// TestEnvironment gives the unit by environments as no shell would make them.
+// TestEnvironment selects the unit by environments that no shell would create.
 func TestEnvironment(t *testing.T) {
-	everywhere(t, func(t *testing.T, d door) {
-		p := newPlace(t, "web")
-		runDir, unit := state.RunDirEnv+"="+p.runDir, state.UnitEnv+"=web"
+	forEachEntry(t, func(t *testing.T, e entry) {
+		f := newFixture(t, "web")
+		runDir, unit := state.RunDirEnv+"="+f.runDir, state.UnitEnv+"=web"
 		var many []string
 		for i := range 1000 {
 			many = append(many, fmt.Sprintf("VARIABLE_%d=%d", i, i))
@@ -88,7 +89,7 @@ func TestEnvironment(t *testing.T) {
 			t.Fatal(err)
 		}
 		missing := func(unit string) result {
-			return result{status: 1, err: "unhealthy: " + unit + ": not loaded: no directory " + p.runDir + "/" + unit + "\n"}
+			return result{status: 1, err: "unhealthy: " + unit + ": not loaded: no directory " + f.runDir + "/" + unit + "\n"}
 		}
 		for _, test := range []struct {
 			name string
@@ -96,69 +97,70 @@ func TestEnvironment(t *testing.T) {
 			args []string
 			want result
 
-			twice bool // a variable comes twice
+			duplicates bool // a variable occurs twice
 		}{
 			{name: "two", env: []string{runDir, unit}},
-			{name: "none", args: p.flags()},
+			{name: "none", args: f.flags()},
 			{name: "1,000 before", env: append(many[:1000:1000], runDir, unit)},
 			{name: "1,000 after", env: append([]string{runDir, unit}, many...)},
 			{name: "no equals sign", env: []string{state.UnitEnv, "", state.RunDirEnv, runDir, unit}},
 			{name: "no name", env: []string{"=", "=" + unit, "==", runDir, unit}},
 			{name: "longer names", env: []string{state.UnitEnv + "S=other", "X" + state.UnitEnv + "=other", runDir, unit}},
-			{name: "the first of two", env: []string{runDir, unit, state.UnitEnv + "=other", state.RunDirEnv + "=/nowhere"}, twice: true},
-			{name: "the first, another", env: []string{runDir, state.UnitEnv + "=other", unit}, want: missing("other"), twice: true},
-			{name: "the first, empty", env: []string{runDir, state.UnitEnv + "=", unit}, want: missing(host), twice: true},
+			{name: "the first of two", env: []string{runDir, unit, state.UnitEnv + "=other", state.RunDirEnv + "=/nowhere"}, duplicates: true},
+			{name: "the first, another", env: []string{runDir, state.UnitEnv + "=other", unit}, want: missing("other"), duplicates: true},
+			{name: "the first, empty", env: []string{runDir, state.UnitEnv + "=", unit}, want: missing(host), duplicates: true},
 			{name: "empty is unset", env: []string{runDir, state.UnitEnv + "="}, want: missing(host)},
 			{name: "a flag counts more", env: []string{runDir, unit}, args: []string{"-unit", "other"}, want: missing("other")},
 		} {
-			if d.name == "arm64" && test.twice {
-				continue // the emulator sorts the environment its own way and drops duplicates
+			if e.name == "arm64" && test.duplicates {
+				continue // the emulator reorders the environment and drops duplicates
 			}
-			if r := d.start(t, start{env: test.env, args: test.args}); r != test.want {
+			if r := e.run(t, invocation{env: test.env, args: test.args}); r != test.want {
 				t.Errorf("%s: got %v\nwant %v", test.name, r, test.want)
 			}
 		}
 	})
 }
 
-// TestLongTexts wants texts of any length refused by a line that says why. What
-// is cut off silently could make another unit of the name.
+// TestLongTexts checks that the probe refuses texts that are too long, however
+// long, with a line that says why. A text that it truncated silently could name
+// another unit.
 func TestLongTexts(t *testing.T) {
-	everywhere(t, func(t *testing.T, d door) {
-		p := newPlace(t, "web")
+	forEachEntry(t, func(t *testing.T, e entry) {
+		f := newFixture(t, "web")
 		const pathMax = 4096 // with the NUL
-		// A run directory of so many bytes: it is the directory of p, by a detour.
+		// detour returns a path of n bytes that leads to the run directory.
 		detour := func(n int) string {
-			dir := p.runDir + strings.Repeat("/.", (n-len(p.runDir))/2)
+			dir := f.runDir + strings.Repeat("/.", (n-len(f.runDir))/2)
 			return dir + strings.Repeat("/", n-len(dir))
 		}
-		// The directory of the healthy unit itself, so that it is what remains
-		// when what follows is cut off.
-		decoy := p.path("") + strings.Repeat("/", pathMax-len(p.path("")))
+		// decoy, with the unit's name appended, is too long. If the probe
+		// truncated that path, it would find the healthy unit's own directory.
+		decoy := f.path("") + strings.Repeat("/", pathMax-len(f.path("")))
 		huge := strings.Repeat("x", 100_000)
 		tooLong := ": file name too long\n"
 		for _, test := range []struct {
 			name string
-			s    start
-			want string // the end of the line, "" for healthy
+			how  invocation
+			want string // the end of the line; "" if healthy
 		}{
-			{"longest path", start{args: []string{"-rundir", detour(pathMax - len("/web\x00")), "-unit", "web"}}, ""},
-			{"path too long", start{args: []string{"-rundir", detour(pathMax - len("/web")), "-unit", "web"}}, tooLong},
-			{"decoy", start{args: []string{"-rundir", decoy, "-unit", "web"}}, tooLong},
-			{"huge directory", start{args: []string{"-rundir", huge, "-unit", "web"}}, tooLong},
-			{"huge directory in the environment", start{env: []string{state.RunDirEnv + "=/" + huge}, args: []string{"-unit", "web"}}, tooLong},
-			{"longest name", start{args: []string{"-rundir", p.runDir, "-unit", huge[:255]}}, strings.Repeat("x", 255) + "\n"},
-			{"name too long", start{args: []string{"-rundir", p.runDir, "-unit", huge[:256]}}, "the unit name is longer than 255 bytes\n"},
-			{"huge name in the environment", start{env: []string{state.UnitEnv + "=" + huge}}, "the unit name is longer than 255 bytes\n"},
-			{"huge age", start{args: p.flags("-max-age", strings.Repeat("9", 100_000)+"s")}, ": want a duration above 0, such as 60s or 1m30s\n"},
-			{"age beyond int64", start{args: p.flags("-max-age=10000000000000000000ns")}, ": want a duration above 0, such as 60s or 1m30s\n"},
-			{"huge flag", start{args: p.flags("-" + huge)}, "-max-age, -strict, -v, -version and -h\n"},
-			{"huge argument", start{args: p.flags(huge)}, "there are only flags; healthprobe -h lists them\n"},
-			{"empty argument", start{args: []string{""}}, "there are only flags; healthprobe -h lists them\n"},
-			{"100 empty arguments", start{args: make([]string, 100)}, "there are only flags; healthprobe -h lists them\n"},
+			{"longest path", invocation{args: []string{"-rundir", detour(pathMax - len("/web\x00")), "-unit", "web"}}, ""},
+			{"path too long", invocation{args: []string{"-rundir", detour(pathMax - len("/web")), "-unit", "web"}}, tooLong},
+			{"decoy", invocation{args: []string{"-rundir", decoy, "-unit", "web"}}, tooLong},
+			{"huge directory", invocation{args: []string{"-rundir", huge, "-unit", "web"}}, tooLong},
+			{"huge directory in the environment", invocation{env: []string{state.RunDirEnv + "=/" + huge}, args: []string{"-unit", "web"}}, tooLong},
+			{"longest name", invocation{args: []string{"-rundir", f.runDir, "-unit", huge[:255]}}, strings.Repeat("x", 255) + "\n"},
+			{"name too long", invocation{args: []string{"-rundir", f.runDir, "-unit", huge[:256]}}, "the unit name must be at most 255 bytes\n"},
+			{"huge name in the environment", invocation{env: []string{state.UnitEnv + "=" + huge}}, "the unit name must be at most 255 bytes\n"},
+			{"huge age", invocation{args: f.flags("-max-age", strings.Repeat("9", 100_000)+"s")}, ": want a duration above 0, such as 60s or 1m30s\n"},
+			{"age beyond int64", invocation{args: f.flags("-max-age=10000000000000000000ns")}, ": want a duration above 0, such as 60s or 1m30s\n"},
+			{"huge flag", invocation{args: f.flags("-" + huge)}, "-max-age, -strict, -v, -version and -h\n"},
+			{"huge argument", invocation{args: f.flags(huge)}, "there are only flags; healthprobe -h lists them\n"},
+			{"empty argument", invocation{args: []string{""}}, "there are only flags; healthprobe -h lists them\n"},
+			{"100 empty arguments", invocation{args: make([]string, 100)}, "there are only flags; healthprobe -h lists them\n"},
 		} {
 			want := result{status: 1}
-			r := d.start(t, test.s)
+			r := e.run(t, test.how)
 			if test.want == "" {
 				want.status = 0
 			} else if strings.Count(r.err, "\n") == 1 && strings.HasSuffix(r.err, test.want) && len(r.err) <= 1000 {
@@ -171,17 +173,18 @@ func TestLongTexts(t *testing.T) {
 	})
 }
 
-// TestNoArguments calls execve with an empty list, without even a name. The
-// kernel makes it one empty text; kernels before 5.18 left it empty.
+// TestNoArguments calls execve with an empty argument list, without even the
+// program's name. Kernels since 5.18 make that one empty argument, older ones
+// leave it empty.
 func TestNoArguments(t *testing.T) {
-	for _, d := range doors(t)[:2] { // the emulator wants to be told what to run
-		r, err := start{env: []string{becomeEnv + "=without arguments"}}.run([]string{testBinary(t), d.argv[0]})
+	for _, e := range entries(t)[:2] { // the emulator itself needs an argument
+		r, err := invocation{env: []string{reexecEnv + "=without arguments"}}.run([]string{testBinary(t), e.argv[0]})
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Nothing says where the unit is, so it is the host's, in /run.
+		// Without arguments and environment it is the unit named after the host, in /run.
 		if r.status != 1 || !strings.HasPrefix(r.err, "unhealthy: ") || !strings.Contains(r.err, state.DefaultRunDir) {
-			t.Errorf("%s: got %v", d.name, r)
+			t.Errorf("%s: got %v", e.name, r)
 		}
 	}
 }

@@ -10,17 +10,18 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// uid is a user without a process. The limit on processes counts all that a
-// user has, and does not hold for root.
+// uid is a user without processes. RLIMIT_NPROC counts all processes of a user,
+// and does not apply to root.
 const uid = "61234"
 
-// TestExhaustion is why the direct door exists: it answers, right and with its
-// usual line, 200 times of 200, where a container has nothing left.
+// TestExhaustion checks what the direct entry exists for: in a process that has
+// no resources left, it returns the right status and its usual line in 200 of 200
+// runs. The runtime entry may fail there, so its count is only logged.
 func TestExhaustion(t *testing.T) {
 	const times = 200
 	for _, row := range []struct {
 		name string
-		argv func(t *testing.T) []string // before the probe's path
+		argv func(t *testing.T) []string // the command that limits the probe and then executes it
 		env  []string
 	}{
 		{name: "no processes", argv: func(t *testing.T) []string {
@@ -40,22 +41,22 @@ func TestExhaustion(t *testing.T) {
 			return []string{testenv.LookPath(t, "prlimit", "util-linux"), "--stack=65536"}
 		}},
 		{name: "no clone, no mmap", argv: func(t *testing.T) []string { return []string{testBinary(t)} },
-			env: []string{becomeEnv + "=without memory and threads"}},
+			env: []string{reexecEnv + "=without memory and threads"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			testenv.Require(t, runtime.GOARCH == "amd64", "emulation itself needs more than is left")
-			before := row.argv(t)
-			right := func(d door, times int) (right int, wrong result) {
-				healthy, failed := newPlace(t, "web"), newPlace(t, "web")
+			testenv.Require(t, runtime.GOARCH == "amd64", "qemu-user itself needs more resources than are left")
+			limit := row.argv(t)
+			countRight := func(e entry, times int) (right int, wrong result) {
+				healthy, failed := newFixture(t, "web"), newFixture(t, "web")
 				failed.fail()
 				for range times {
-					ok := d.start(t, start{args: healthy.flags(), env: row.env})
-					bad := d.start(t, start{args: failed.flags(), env: row.env})
+					ok := e.run(t, invocation{args: healthy.flags(), env: row.env})
+					bad := e.run(t, invocation{args: failed.flags(), env: row.env})
 					switch {
 					case ok != result{}:
 						wrong = ok
-					case bad != result{status: 1, err: failed.failed()}:
+					case bad != result{status: 1, err: failed.failedLine()}:
 						wrong = bad
 					default:
 						right++
@@ -63,16 +64,17 @@ func TestExhaustion(t *testing.T) {
 				}
 				return right, wrong
 			}
-			if n, wrong := right(door{"direct", append(before, directDoor(t))}, times); n != times {
-				t.Errorf("the direct door was right %d times of %d; wrong: %v", n, times, wrong)
+			if n, wrong := countRight(entry{"direct", append(limit, directEntry(t))}, times); n != times {
+				t.Errorf("the direct entry was right in %d of %d runs; one of the others: %v", n, times, wrong)
 			}
 			const few = 5
-			n, _ := right(door{"runtime", append(before, plain().program(t, "healthprobe"))}, few)
-			t.Logf("the runtime door was right %d times of %d", n, few)
+			n, _ := countRight(entry{"runtime", append(limit, plain().program(t, "healthprobe"))}, few)
+			t.Logf("the runtime entry was right in %d of %d runs", n, few)
 		})
 	}
 }
 
+// testBinary returns the path of this test binary, which can reexec.
 func testBinary(t testing.TB) string {
 	t.Helper()
 	path, err := os.Executable()

@@ -10,19 +10,20 @@ import (
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
-// A place is a run directory with one unit, as the application that loaded it
-// would have left it. The tests' own process is the application.
-type place struct {
+// fixture is a run directory with one healthy unit, as the application that
+// loaded it would have left it. The test process itself is that application.
+type fixture struct {
 	t       testing.TB
 	runDir  string
 	unit    string
-	healthy map[string]string // the files of a healthy unit
+	healthy map[string]string // what a healthy unit's files contain, by name
 }
 
-func newPlace(t testing.TB, unit string) *place {
+// newFixture creates the files of a healthy unit in a new run directory.
+func newFixture(t testing.TB, unit string) *fixture {
 	t.Helper()
-	p := &place{t: t, runDir: newDir(t), unit: unit}
-	if err := os.Mkdir(p.path(""), 0o755); err != nil {
+	f := &fixture{t: t, runDir: newDir(t), unit: unit}
+	if err := os.Mkdir(f.path(""), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	var r state.Reader
@@ -39,44 +40,49 @@ func newPlace(t testing.TB, unit string) *place {
 	if e != 0 {
 		t.Fatal(e)
 	}
-	p.healthy = map[string]string{
-		state.PidFile:      string(state.AppendNumber(nil, pid)) + "\n",
-		state.IdentityFile: string(state.AppendIdentity(nil, state.Identity{Pid: pid, Start: stat.Start, Boot: boot})) + "\n",
+	var number [state.PidLimit]byte
+	var identity [state.IdentityLimit]byte
+	f.healthy = map[string]string{
+		state.PidFile:      string(state.FormatNumber(&number, pid)),
+		state.IdentityFile: string(state.FormatIdentity(&identity, state.Identity{Pid: pid, Start: stat.Start, Boot: boot})),
 		state.ErrorFile:    "0\n",
 	}
-	for name, content := range p.healthy {
-		p.write(name, content)
+	for name, content := range f.healthy {
+		f.write(name, content)
 	}
-	return p
+	return f
 }
 
-func (p *place) path(name string) string { return filepath.Join(p.runDir, p.unit, name) }
+// path returns the path of one of the unit's files, or of its directory for "".
+func (f *fixture) path(name string) string { return filepath.Join(f.runDir, f.unit, name) }
 
-func (p *place) write(name, content string) {
-	p.t.Helper()
-	if err := os.WriteFile(p.path(name), []byte(content), 0o644); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-func (p *place) remove(name string) {
-	p.t.Helper()
-	if err := os.RemoveAll(p.path(name)); err != nil {
-		p.t.Fatal(err)
+func (f *fixture) write(name, content string) {
+	f.t.Helper()
+	if err := os.WriteFile(f.path(name), []byte(content), 0o644); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
-// fail makes the unit unhealthy; failed is the probe's line about it.
-func (p *place) fail() {
-	p.t.Helper()
-	p.write(state.ErrorFile, "3\n")
-	p.write(state.ReasonFile, "3 upstream db unreachable\n")
+// remove removes a file of the unit, or its directory for "".
+func (f *fixture) remove(name string) {
+	f.t.Helper()
+	if err := os.RemoveAll(f.path(name)); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
-func (p *place) failed() string {
-	return "unhealthy: " + p.unit + ": error 3: upstream db unreachable\n"
+// fail records an error. failedLine returns the probe's line about it.
+func (f *fixture) fail() {
+	f.t.Helper()
+	f.write(state.ErrorFile, "3\n")
+	f.write(state.ReasonFile, "3 upstream db unreachable\n")
 }
 
-func (p *place) flags(more ...string) []string {
-	return append([]string{"-rundir", p.runDir, "-unit", p.unit}, more...)
+func (f *fixture) failedLine() string {
+	return "unhealthy: " + f.unit + ": error 3: upstream db unreachable\n"
+}
+
+// flags returns the probe's arguments that select the unit, followed by more.
+func (f *fixture) flags(more ...string) []string {
+	return append([]string{"-rundir", f.runDir, "-unit", f.unit}, more...)
 }

@@ -14,12 +14,14 @@ import (
 	"github.com/healthprobe/healthprobe/internal/state"
 )
 
-// FuzzDoors feeds every door the same directory, environment and arguments, and
-// wants the same bytes and the same status. Arguments and variables are given
-// one a line. A file whose content begins with "-" is absent, with "@" it is a
-// FIFO, with ">" a symbolic link and with "/" a directory. {pid}, {start},
-// {boot} and {dir} stand for what a healthy unit has there.
-func FuzzDoors(f *testing.F) {
+// FuzzEntries runs all entries on the same directory, environment and arguments,
+// and checks that they return the same status and print the same bytes.
+//
+// Arguments and variables are given one a line. A file whose content begins with
+// "-" is absent, with "@" it is a FIFO, with ">" a symbolic link and with "/" a
+// directory. {pid}, {start}, {boot} and {dir} stand for the values of a healthy
+// unit.
+func FuzzEntries(f *testing.F) {
 	const (
 		pid      = "{pid}\n"
 		identity = "{pid} {start} {boot}\n"
@@ -68,62 +70,64 @@ func FuzzDoors(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4], seed[5])
 	}
-	all := doors(f)
-	p := newPlace(f, "web")
-	identityFields := strings.Fields(p.healthy[state.IdentityFile])
-	fill := strings.NewReplacer("{pid}", identityFields[0], "{start}", identityFields[1], "{boot}", identityFields[2], "{dir}", p.runDir)
+	all := entries(f)
+	unit := newFixture(f, "web")
+	identityFields := strings.Fields(unit.healthy[state.IdentityFile])
+	fill := strings.NewReplacer("{pid}", identityFields[0], "{start}", identityFields[1], "{boot}", identityFields[2], "{dir}", unit.runDir)
 
 	f.Fuzz(func(t *testing.T, pid, identity, code, reason, args, env string) {
-		p.t = t
+		unit.t = t
 		for name, content := range map[string]string{state.PidFile: pid, state.IdentityFile: identity, state.ErrorFile: code, state.ReasonFile: reason} {
-			p.remove(name)
-			p.put(name, fill.Replace(content))
+			unit.remove(name)
+			unit.create(name, fill.Replace(content))
 		}
-		s := start{args: lines(fill.Replace(args)), env: lines(fill.Replace(env))}
+		how := invocation{args: lines(fill.Replace(args)), env: lines(fill.Replace(env))}
 		if len(args)+len(env) > 1<<16 || strings.Contains(args+env, "\x00") {
-			t.Skip("cannot be passed on")
+			t.Skip("execve(2) cannot pass it on")
 		}
-		first := all[0].start(t, s).withoutTimes()
+		first := all[0].run(t, how).withoutTimes()
 		if first.signal != 0 || first.status != 0 && first.status != 1 || len(first.err) > 1000 {
 			t.Errorf("got %v", first)
 		}
-		if strings.HasSuffix(first.out, " (direct door)\n") {
-			t.Skip("-version names the door on purpose")
+		if strings.HasSuffix(first.out, " (direct entry)\n") {
+			t.Skip("-version names the entry on purpose")
 		}
-		for _, d := range all[1:] {
-			if d.name == "arm64" && env != "" && twice(s.env) {
+		for _, e := range all[1:] {
+			if e.name == "arm64" && env != "" && hasDuplicates(how.env) {
 				continue // the emulator drops duplicates
 			}
-			if r := d.start(t, s).withoutTimes(); r != first {
-				t.Errorf("the doors differ\n%s: %v\n%s: %v", all[0].name, first, d.name, r)
+			if r := e.run(t, how).withoutTimes(); r != first {
+				t.Errorf("the entries differ\n%s: %v\n%s: %v", all[0].name, first, e.name, r)
 			}
 		}
 	})
 }
 
-func (p *place) put(name, content string) {
-	p.t.Helper()
+// create makes the file that content describes; see FuzzEntries.
+func (f *fixture) create(name, content string) {
+	f.t.Helper()
 	var err error
-	switch path := p.path(name); {
+	switch path := f.path(name); {
 	case strings.HasPrefix(content, "-"):
 	case strings.HasPrefix(content, "@"):
 		err = syscall.Mkfifo(path, 0o644)
 	case strings.HasPrefix(content, ">"):
-		err = os.Symlink(filepath.Join(p.runDir, "elsewhere"), path)
+		err = os.Symlink(filepath.Join(f.runDir, "elsewhere"), path)
 	case strings.HasPrefix(content, "/"):
 		err = os.Mkdir(path, 0o755)
 	default:
-		p.write(name, content)
-		if name == state.ErrorFile { // an hour ago: no limit of the seeds is near
+		f.write(name, content)
+		if name == state.ErrorFile { // an hour ago: far from every -max-age of the seeds
 			hour := time.Now().Add(-time.Hour)
 			err = os.Chtimes(path, hour, hour)
 		}
 	}
 	if err != nil {
-		p.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 }
 
+// lines splits a text that has one argument or variable a line.
 func lines(s string) []string {
 	if s == "" {
 		return nil
@@ -131,11 +135,11 @@ func lines(s string) []string {
 	return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
 }
 
-// twice reports whether a name comes twice, or is none.
-func twice(env []string) bool {
+// hasDuplicates reports whether a variable occurs twice or has an empty name.
+func hasDuplicates(env []string) bool {
 	names := map[string]bool{"": true}
-	for _, entry := range env {
-		name, _, _ := strings.Cut(entry, "=")
+	for _, variable := range env {
+		name, _, _ := strings.Cut(variable, "=")
 		if names[name] {
 			return true
 		}
@@ -146,7 +150,7 @@ func twice(env []string) bool {
 
 var times = regexp.MustCompile(`(age |heartbeat for )-?\d+(\.\d+)?s`)
 
-// withoutTimes drops what is different a moment later.
+// withoutTimes removes the times, which differ from one run to the next.
 func (r result) withoutTimes() result {
 	r.out = times.ReplaceAllString(r.out, "$1")
 	r.err = times.ReplaceAllString(r.err, "$1")

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// A listing is what the compiler says with -S about all packages of this
-// module: every symbol that it makes, by name.
+// listing is what the compiler prints with -S about all packages of this module
+// that healthprobe needs: every symbol that it emits, by name.
 type listing map[string]*symbol
 
 type symbol struct {
@@ -23,14 +23,14 @@ type symbol struct {
 	uses  []use
 }
 
-// A use is a relocation: a place that refers to another symbol.
+// use is a relocation: a reference from a symbol to another.
 type use struct {
 	source string // code only: file and line
 	kind   string // R_CALL, R_PCREL, R_ADDR ...
 	name   string
 }
 
-// The forms of the listing that matter, as cmd/internal/obj writes them:
+// The lines of the listing that matter, as cmd/internal/obj prints them:
 //
 //	main.split STEXT nosplit size=74 args=0x10 locals=0x8 funcid=0x0
 //		0x0000 00000 (/src/command.go:208)	TEXT	main.split(SB), ...
@@ -42,9 +42,9 @@ var (
 	useForm    = regexp.MustCompile(`^\trel (\d+)\+-?\d+ t=(\S+) (.*)\+-?[0-9a-f]+$`)
 )
 
-// list compiles healthprobe for an architecture and reads the listing. overlay
-// exchanges source files for others, or is "". The go command keeps listings in
-// its cache, so only what has changed is compiled.
+// list compiles healthprobe for an architecture and returns the listing. overlay
+// is a file for go build -overlay, or "". The go command caches listings, so only
+// packages that have changed are compiled.
 func list(t *testing.T, goarch, overlay string) listing {
 	t.Helper()
 	args := []string{"list", "-export", "-gcflags=" + modulePath + "/...=-S"}
@@ -59,9 +59,9 @@ func list(t *testing.T, goarch, overlay string) listing {
 		t.Fatalf("%v: %v\n%s", cmd, err, errors.String())
 	}
 	l := readListing(t, errors.String())
-	for _, name := range []string{"main.enter", modulePath + "/internal/verdict.(*Probe).Run"} {
+	for _, name := range []string{enter, modulePath + "/internal/verdict.(*Probe).Run"} {
 		if l[name] == nil || len(l[name].uses) == 0 {
-			t.Fatalf("the listing for %s has no code for %s: has its form changed?", goarch, name)
+			t.Fatalf("the listing for %s has no code for %s: has the format of listings changed?", goarch, name)
 		}
 	}
 	return l
@@ -73,6 +73,7 @@ const (
 	probeDir     = "../../cmd/healthprobe/"
 )
 
+// readListing parses what the compiler printed.
 func readListing(t *testing.T, text string) listing {
 	l := listing{}
 	var s *symbol
@@ -98,8 +99,8 @@ func readListing(t *testing.T, text string) listing {
 			if m == nil { // the name of a package
 				continue
 			}
-			// A name comes twice if assembly calls the function: its ABI
-			// wrapper is called the same.
+			// A function that assembly calls has a second symbol of the same
+			// name, its ABI wrapper. Treat the two as one.
 			if s = l[m[1]]; s == nil {
 				s = &symbol{kind: m[2]}
 				l[m[1]] = s
@@ -116,16 +117,18 @@ func readListing(t *testing.T, text string) listing {
 }
 
 func number(digits string, base int) int {
-	n, _ := strconv.ParseInt(digits, base, 64) // a regexp let only digits pass
+	n, _ := strconv.ParseInt(digits, base, 64) // the regexps match only digits
 	return int(n)
 }
 
+// instruction is where an instruction is: the offset in its function, and the
+// file and line.
 type instruction struct {
 	offset int
 	source string
 }
 
-// sourceOf gives the line that the instruction around an offset comes from.
+// sourceOf returns the file and line of the instruction at an offset.
 func sourceOf(code []instruction, offset int) string {
 	source := ""
 	for _, i := range code {

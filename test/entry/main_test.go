@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// workDir holds what the tests build and the unit directories. Everyone may
-// enter it: some tests run the probe as another user.
+// workDir contains the built programs and the run directories. Its mode is 0755,
+// because some tests run the probe as another user.
 var workDir string
 
 func TestMain(m *testing.M) {
-	if become := os.Getenv(becomeEnv); become != "" {
-		fmt.Fprintln(os.Stderr, becomeProbe(become, os.Args[1:]))
+	if how := os.Getenv(reexecEnv); how != "" {
+		fmt.Fprintln(os.Stderr, reexec(how, os.Args[1:]))
 		os.Exit(125)
 	}
 	os.Exit(run(m))
@@ -36,8 +36,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// newDir gives a directory of its own in workDir; t.TempDir gives one that
-// other users cannot enter.
+// newDir creates a directory in workDir and returns its path. t.TempDir would
+// not do: other users may not enter its directories.
 func newDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(workDir, "")
@@ -50,8 +50,9 @@ func newDir(t testing.TB) string {
 	return dir
 }
 
-// once remembers the result of f for each argument.
-func once[A comparable, R any](f func(A) R) func(A) R {
+// memoize returns a function that calls f once for each argument and remembers
+// what it returned.
+func memoize[A comparable, R any](f func(A) R) func(A) R {
 	var all sync.Map
 	return func(a A) R {
 		get, _ := all.LoadOrStore(a, sync.OnceValue(func() R { return f(a) }))

@@ -10,36 +10,47 @@ import (
 	"testing"
 )
 
-// TestDirectDoorRulesBite breaks the rules of the direct door one at a time, in
-// a file that the compiler sees beside the real ones, and wants each found.
-func TestDirectDoorRulesBite(t *testing.T) {
+// TestDirectEntryRulesMutants breaks the rules of the direct entry, one in each
+// subtest, in a file that -overlay adds to the real ones, and checks that
+// TestDirectEntryRules or TestStateObeysTheRules would report it.
+func TestDirectEntryRulesMutants(t *testing.T) {
 	for _, goarch := range architectures {
-		for _, p := range plants {
-			t.Run(goarch+"/"+strings.ReplaceAll(p.name, " ", "-"), func(t *testing.T) {
+		for _, m := range mutants {
+			t.Run(goarch+"/"+strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
 				t.Parallel()
-				found := list(t, goarch, p.overlay(t)).violations()
-				if p.want == "" && len(found) > 0 {
-					t.Errorf("want nothing found, got:\n%s", strings.Join(found, "\n"))
+				l := list(t, goarch, m.overlay(t))
+				found := l.violations(enter)
+				if m.uncalled {
+					if len(found) > 0 {
+						t.Errorf("want no violation from enter, got:\n%s", strings.Join(found, "\n"))
+					}
+					found = l.violations(stateRoots(l)...)
+				}
+				if m.want == "" && len(found) > 0 {
+					t.Errorf("want no violation, got:\n%s", strings.Join(found, "\n"))
 				}
 				all := strings.Join(found, "\n")
-				if !strings.Contains(all, p.want) {
-					t.Errorf("want %q found, got:\n%s", p.want, all)
+				if !strings.Contains(all, m.want) {
+					t.Errorf("want a violation with %q, got:\n%s", m.want, all)
 				}
 			})
 		}
 	}
 }
 
-// A plant is a few statements for the code behind the direct door.
-type plant struct {
-	name   string
-	body   string // of func planted(n int, s string, b []byte) int
-	decl   string // beside it
-	want   string // in what is found; "" if nothing is to be found
-	inside string // the directory of another package that it is planted in
+// mutant is code that breaks a rule, or none, in a function that enter calls or,
+// if uncalled, that nothing calls.
+type mutant struct {
+	name string
+	body string // of func mutant(n int, s string, b []byte) int
+	decl string // declarations that body needs
+	want string // part of the violation that is reported, or "" for none
+	dir  string // of the package that gets the function, if it is not main
+
+	uncalled bool // only TestStateObeysTheRules finds it
 }
 
-var plants = []plant{
+var mutants = []mutant{
 	{name: "nothing", body: `return n`},
 	{name: "nothing that is reached", body: `return n`, decl: `func other() *[]int { s := make([]int, os.Getpid()); return &s }`},
 	{name: "new", body: `kept = new(int)`, decl: `var kept *int`, want: "runtime.newobject"},
@@ -79,42 +90,46 @@ var plants = []plant{
 	{name: "time", body: `return time.Now().Nanosecond()`, want: "uses time."},
 	{name: "fmt", body: `fmt.Println(n)`, want: "uses fmt.Fprintln"},
 	{name: "strconv", body: `n, _ = strconv.Atoi(s)`, want: "uses strconv."},
-	{name: "in another package", inside: "internal/state", body: `return len(append(b, s...))`, want: "state.Planted: uses runtime.growslice"},
-	{name: "the writers' part of another package", inside: "internal/state", body: `Open(s)`, want: "state.Open"},
+	{name: "in another package", dir: "internal/state", body: `return len(append(b, s...))`, want: "state.Mutant: uses runtime.growslice"},
+	{name: "x/sys in another package", dir: "internal/state", body: `unix.Close(n)`, want: "state.Mutant: uses golang.org/x/sys/unix."},
+	{name: "in state but not called", dir: "internal/state", uncalled: true, body: `return len(append(b, s...))`,
+		want: "state.Mutant: uses runtime.growslice"},
 }
 
-// overlay writes the plant to files and gives what -overlay wants: a list of
-// paths in the source tree and of the files to take instead.
-func (p plant) overlay(t *testing.T) string {
-	pkg, file, call := "main", probeDir, "planted"
-	if p.inside != "" {
-		pkg, call = filepath.Base(p.inside), "Planted"
-		file = "../../" + p.inside + "/"
+// overlay writes the mutant and the changed entry_linux.go to files and returns
+// a file for go build -overlay, which puts the two in place of the real ones.
+func (m mutant) overlay(t *testing.T) string {
+	pkg, dir, function := "main", probeDir, "mutant"
+	if m.dir != "" {
+		pkg, dir, function = filepath.Base(m.dir), "../../"+m.dir+"/", "Mutant"
 	}
-	source := "package " + pkg + "\n" + imports(p.body+p.decl) + p.decl + "\n" +
-		"//go:noinline\nfunc " + call + "(n int, s string, b []byte) int { " + p.body + "\nreturn n }\n"
+	source := "package " + pkg + "\n" + imports(m.body+m.decl) + m.decl + "\n" +
+		"//go:noinline\nfunc " + function + "(n int, s string, b []byte) int { " + m.body + "\nreturn n }\n"
 
 	const hook = "\tstatus := cmd.Run()\n"
-	entry, err := os.ReadFile(probeDir + "entry_linux.go")
+	original, err := os.ReadFile(probeDir + "entry_linux.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Count(string(entry), hook) != 1 {
-		t.Fatalf("entry_linux.go does not hold %q once: plant somewhere else", hook)
+	if strings.Count(string(original), hook) != 1 {
+		t.Fatalf("entry_linux.go does not contain %q exactly once: call the mutant somewhere else", hook)
 	}
-	if p.inside != "" {
-		call = "state." + call
+	if m.dir != "" {
+		function = pkg + "." + function
 	}
-	planted := strings.Replace(string(entry), hook, "\t"+call+"(int(argc), version, cmd.host[:])\n"+hook, 1)
+	changed := string(original)
+	if !m.uncalled {
+		changed = strings.Replace(changed, hook, "\t"+function+"(int(argc), version, cmd.host[:])\n"+hook, 1)
+	}
 
-	dir := t.TempDir()
+	tmp := t.TempDir()
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
-	for path, text := range map[string]string{probeDir + "entry_linux.go": planted, file + "planted.go": source} {
+	for path, text := range map[string]string{probeDir + "entry_linux.go": changed, dir + "mutant.go": source} {
 		path, err := filepath.Abs(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		overlay.Replace[path] = filepath.Join(dir, filepath.Base(path))
+		overlay.Replace[path] = filepath.Join(tmp, filepath.Base(path))
 		if err := os.WriteFile(overlay.Replace[path], []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -123,14 +138,14 @@ func (p plant) overlay(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(dir, "overlay.json")
+	name := filepath.Join(tmp, "overlay.json")
 	if err := os.WriteFile(name, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return name
 }
 
-// imports gives the import declarations that code needs.
+// imports returns the import declarations that code needs.
 func imports(code string) (decl string) {
 	for name, path := range map[string]string{"fmt": "fmt", "os": "os", "strconv": "strconv", "syscall": "syscall",
 		"time": "time", "unix": "golang.org/x/sys/unix"} {

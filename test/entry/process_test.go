@@ -10,45 +10,46 @@ import (
 	"testing"
 )
 
-// A start says what a process begins with. os/exec would be too kind: it opens
-// descriptors that are closed and drops variables that come twice.
-type start struct {
+// invocation is how a process is started. os/exec would not do, since it tidies
+// up: it opens descriptors that should be closed and drops duplicate variables.
+type invocation struct {
 	args  []string
 	env   []string
-	files [3]*os.File // nil for standard output and error: collected
-	close [3]bool     // the process gets none
+	files [3]*os.File // if nil: /dev/null for standard input, and result has the others
+	close [3]bool     // start the process without this descriptor
 }
 
-// A result is how a process ended and what it said.
+// result is how a process ended and what it printed.
 type result struct {
 	status   int
-	signal   syscall.Signal // 0: it ended by itself
+	signal   syscall.Signal // that killed it, or 0
 	out, err string
 }
 
 func (r result) String() string {
 	if r.signal != 0 {
-		return fmt.Sprintf("ended by %v, stdout %q, stderr %q", r.signal, r.out, r.err)
+		return fmt.Sprintf("killed by %v, stdout %q, stderr %q", r.signal, r.out, r.err)
 	}
 	return fmt.Sprintf("status %d, stdout %q, stderr %q", r.status, r.out, r.err)
 }
 
-// start runs a probe to its end.
-func (d door) start(t testing.TB, s start) result {
+// run runs healthprobe and waits for it.
+func (e entry) run(t testing.TB, how invocation) result {
 	t.Helper()
-	r, err := s.run(append(append([]string{}, d.argv...), s.args...))
+	r, err := how.run(append(append([]string{}, e.argv...), how.args...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func (s start) run(argv []string) (r result, err error) {
-	files := s.files[:]
+// run runs argv, the complete command, and waits for it.
+func (how invocation) run(argv []string) (r result, err error) {
+	files := how.files[:]
 	var ends [3]*os.File
 	for i := range files {
 		switch {
-		case s.close[i]:
+		case how.close[i]:
 			files[i] = nil
 		case files[i] != nil:
 		case i == 0:
@@ -68,9 +69,9 @@ func (s start) run(argv []string) (r result, err error) {
 			files[i], ends[i] = write, read
 		}
 	}
-	env := s.env
+	env := how.env
 	if env == nil {
-		env = []string{} // nil would be this process's
+		env = []string{} // nil would mean this process's environment
 	}
 	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{Env: env, Files: files})
 	if err != nil {
@@ -80,7 +81,7 @@ func (s start) run(argv []string) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	// A probe's words fit into a pipe, so they can be read afterwards.
+	// A probe prints less than a pipe's buffer holds, so it can be read afterwards.
 	text := func(i int) string {
 		if ends[i] == nil {
 			return ""

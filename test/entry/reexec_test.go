@@ -11,14 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// becomeEnv makes this test binary put itself into unusual surroundings and
-// then become the program that its arguments name.
-const becomeEnv = "HEALTHPROBE_TEST_BECOME"
+// reexecEnv is a variable whose value makes this test binary call reexec, with
+// that value and its arguments, instead of running the tests.
+const reexecEnv = "HEALTHPROBE_TEST_REEXEC"
 
-// becomeProbe returns only if it fails.
-func becomeProbe(how string, argv []string) error {
+// reexec replaces this process by the program argv, in the unusual environment
+// that how names. It returns only if that fails.
+func reexec(how string, argv []string) error {
 	if len(argv) == 0 {
-		return fmt.Errorf("%s=%s: no program", becomeEnv, how)
+		return fmt.Errorf("%s=%s: no program", reexecEnv, how)
 	}
 	path, err := syscall.BytePtrFromString(argv[0])
 	if err != nil {
@@ -34,21 +35,22 @@ func becomeProbe(how string, argv []string) error {
 	case "without arguments":
 		arguments = []*byte{nil}
 	case "without memory and threads":
-		// The filter belongs to the thread, and from here on this process must
-		// not ask for memory either: that is why all has been made ready.
+		// The filter is this thread's, so execve must be called on it too. It
+		// kills this process as well if it needs memory from here on, so
+		// everything that execve takes has been allocated above.
 		runtime.LockOSThread()
 		if err := forbid(unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_MMAP); err != nil {
 			return err
 		}
 	default:
-		return fmt.Errorf("%s=%s: no such way", becomeEnv, how)
+		return fmt.Errorf("%s=%s: unknown value", reexecEnv, how)
 	}
 	_, _, e := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
 		uintptr(unsafe.Pointer(&arguments[0])), uintptr(unsafe.Pointer(&environment[0])))
 	return e
 }
 
-// forbid makes the kernel kill this process at any of three system calls.
+// forbid makes the kernel kill this process if it makes one of three system calls.
 func forbid(a, b, c uint32) error {
 	const number = 0 // of the system call, in struct seccomp_data
 	is := func(call uint32, skip uint8) unix.SockFilter {
@@ -63,7 +65,7 @@ func forbid(a, b, c uint32) error {
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_KILL_PROCESS},
 	}
 	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	// The kernel wants this of a process without privileges.
+	// The kernel requires this of a process without privileges.
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}

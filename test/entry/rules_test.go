@@ -9,65 +9,73 @@ import (
 	"testing"
 )
 
-// architectures have a direct door.
+// architectures are those that have a direct entry.
 var architectures = []string{"amd64", "arm64"}
 
-// allowed is what code behind the direct door may use from outside the module,
-// and why that is safe before the runtime has started. Keep it short: what is
-// not here allocates, panics, schedules, or relies on what init functions do.
+// allowed lists what code behind the direct entry may use from outside the
+// module, and why that is safe although the runtime never starts. Keep it short:
+// nearly everything else allocates, panics, calls the scheduler or relies on an
+// init function.
 var allowed = map[string]string{
 	"syscall.RawSyscall6": "goes straight to the kernel",
-	"syscall.Syscall6":    "enters the scheduler, but see onlyFrom: it is not called where NoRuntime is set",
-	"syscall.Errno.Error": "a text from a constant table; the caller keeps to numbers that have one",
+	"syscall.Syscall6":    "enters the scheduler, but see onlyFrom: its caller does not call it if NoRuntime is set",
+	"syscall.Errno.Error": "a text from a constant table. The caller passes only numbers that have one",
 	"unicode/utf8.Valid":  "loops over its argument and a constant table",
 	"runtime.memequal":    "assembly; compares",
 
 	"runtime.morestack_noctxt": "the stack would have to grow: never, the limit in the stub's g is 0",
-	"runtime.writeBarrier":     "a flag: the garbage collector is marking. False, it never runs",
+	"runtime.writeBarrier":     "a flag that the garbage collector sets while it marks. It never runs",
 	"runtime.gcWriteBarrier1":  "called if that flag is set",
 	"runtime.gcWriteBarrier2":  "called if that flag is set",
+	"runtime.gcWriteBarrier3":  "called if that flag is set",
+	"runtime.gcWriteBarrier4":  "called if that flag is set",
 	"TLS":                      "the offset of g from FS, which the stub for amd64 has set up",
 }
 
-// onlyFrom is who alone may use what is allowed.
+// onlyFrom restricts some of what is allowed to one function.
 var onlyFrom = map[string]string{
 	"syscall.Syscall6": "github.com/healthprobe/healthprobe/internal/state.call",
 }
 
-// markers are relocations that refer to nothing at run time: they tell the
-// linker and the debugger what code is about.
+// markers are relocations that refer to nothing at run time: they only inform
+// the linker and the debugger.
 var markers = []string{"R_USETYPE", "R_DWARFSECREF", "R_INITORDER", "R_KEEP"}
 
-// frameLimit is the most bytes of stack for one function. Nothing checks the
-// depth of the stack behind the direct door, and it may be 64 KB.
+// enter is the first Go function behind the direct entry.
+const enter = "main.enter"
+
+// frameLimit is the largest stack frame of a function, in bytes. Behind the direct
+// entry nothing checks for a stack overflow, and the stack may be only 64 KB.
 const frameLimit = 1024
 
-// TestDirectDoorRules holds the compiled code against the rules that
-// entry_linux.go lists, since a broken one shows in few runs: a map is silently
-// empty, a failed bounds check crashes only when it fails. It follows every
-// reference from enter. It cannot see that a pointer is nil.
-func TestDirectDoorRules(t *testing.T) {
+// TestDirectEntryRules checks the compiled code against the rules that
+// entry_linux.go lists. Running the probe would not do, because few runs show a
+// broken rule: a map is silently empty, and a bounds check crashes only when it
+// fails. So it follows every reference from enter. It cannot detect that a pointer
+// is nil.
+func TestDirectEntryRules(t *testing.T) {
 	for _, goarch := range architectures {
 		t.Run(goarch, func(t *testing.T) {
 			t.Parallel()
-			for _, v := range list(t, goarch, "").violations() {
+			for _, v := range list(t, goarch, "").violations(enter) {
 				t.Error(v)
 			}
 		})
 	}
 }
 
-// violations lists what the code behind the direct door does against the rules.
-func (l listing) violations() []string {
+// violations returns how the functions roots, and whatever they refer to, break
+// the rules of the direct entry.
+func (l listing) violations(roots ...string) []string {
 	var found []string
-	reached := l.walk("main.enter", func(from, format string, args ...any) {
+	reached := l.walk(roots, func(from, format string, args ...any) {
 		found = append(found, from+": "+fmt.Sprintf(format, args...))
 	})
 	for name, s := range l {
 		if !isInit(name) || s.kind != "STEXT" {
 			continue
 		}
-		for variable, from := range l.walk(name, func(string, string, ...any) {}) {
+		for variable, from := range l.walk([]string{name}, func(string, string, ...any) {}) {
 			if by := reached[variable]; by != "" && isVariable(l[variable].kind) {
 				found = append(found, by+": uses "+variable+", which "+from+" initializes, and that never ran")
 			}
@@ -77,11 +85,15 @@ func (l listing) violations() []string {
 	return slices.Compact(found)
 }
 
-// walk goes from a function to all that it refers to, and says by whom each
-// symbol of the listing was reached first.
-func (l listing) walk(start string, complain func(from, format string, args ...any)) map[string]string {
-	reached := map[string]string{start: start}
-	for todo := []string{start}; len(todo) > 0; todo = todo[1:] {
+// walk follows all references from the functions roots. It returns the symbols of
+// the listing that it reached, each with the one that refers to it, and calls
+// complain for each violation.
+func (l listing) walk(roots []string, complain func(from, format string, args ...any)) map[string]string {
+	reached := map[string]string{}
+	for _, root := range roots {
+		reached[root] = root
+	}
+	for todo := slices.Clone(roots); len(todo) > 0; todo = todo[1:] {
 		name := todo[0]
 		s := l[name]
 		if s.frame > frameLimit {
@@ -126,12 +138,12 @@ func isVariable(kind string) bool {
 	return kind != "STEXT" && kind != "SRODATA"
 }
 
-// TestAllowedIsNeeded keeps the list short.
+// TestAllowedIsNeeded keeps the list of what is allowed short.
 func TestAllowedIsNeeded(t *testing.T) {
 	needed := map[string]bool{}
 	for _, goarch := range architectures {
 		l := list(t, goarch, "")
-		for name := range l.walk("main.enter", func(string, string, ...any) {}) {
+		for name := range l.walk([]string{enter}, func(string, string, ...any) {}) {
 			for _, u := range l[name].uses {
 				needed[u.name] = true
 			}
@@ -139,7 +151,7 @@ func TestAllowedIsNeeded(t *testing.T) {
 	}
 	for name, why := range allowed {
 		if !needed[name] {
-			t.Errorf("nothing uses %s (%s) any more: take it off the list", name, why)
+			t.Errorf("nothing uses %s (%s) any more: remove it from the list", name, why)
 		}
 	}
 }

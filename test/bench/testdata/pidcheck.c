@@ -1,6 +1,6 @@
-/* The smallest check of a pid that is of any use, to compare healthprobe with:
- * reads one file and asks whether the process exists. It sees neither a stale
- * file nor a zombie nor the application's own state.
+/* The smallest useful check of a pid, to compare healthprobe with. It reads one
+ * file and checks that the process exists. It detects neither a stale file nor a
+ * zombie, and knows nothing of the application's own state.
  *
  *     cc -O2 -static -o pidcheck pidcheck.c
  */

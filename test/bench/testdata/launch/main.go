@@ -4,17 +4,17 @@
 //	launch fork|vfork TURNS -- PROGRAM [ARG]... [-- PROGRAM [ARG]...]...
 //	0 211040 24
 //
-// is 211,040 ns and 24 minor page faults of the first program. In its turn a
-// program runs 8 times in a row, of which the last 4 count: what is measured
-// follows its like, since a heavy program slows down what comes after it. Every
-// turn begins with another program. They get launch's environment and
-// descriptors.
+// means that the first program took 211,040 ns and 24 minor page faults. In its
+// turn a program runs 8 times in a row, of which the last 4 count. So each counted
+// run follows one of the same program, since a heavy program slows down whatever
+// runs after it. Every turn begins with another program. The programs inherit the
+// environment and descriptors of launch.
 //
-// It starts them by fork(2) or vfork(2), then execve(2), and nothing else: what
-// package os does around them would count for each of them and flatter the
-// ratio of one to another. fork, as a shell or a container runtime does it,
-// copies the launcher's page tables and drops them again; vfork borrows them, so
-// that next to nothing of the launcher remains in the time.
+// Launch starts them by fork(2) or vfork(2) and then execve(2), without package
+// os, whose own work would be added to every time and bring the ratios closer to
+// 1. fork, which a shell or a container runtime uses, copies the launcher's page
+// tables and drops them again. vfork borrows them, so that hardly any cost of the
+// launcher remains in the time.
 package main
 
 import (
@@ -36,7 +36,7 @@ const (
 	counted = 4
 )
 
-// spawn starts a program and gives its pid, or minus an error number. It is in
+// spawn starts a program and returns its pid, or a negative error number. It is in
 // spawn_linux_amd64.s.
 func spawn(call int, path *byte, argv, env **byte) (pid int)
 
@@ -95,7 +95,7 @@ func launch(args []string) error {
 	return out.Flush()
 }
 
-// parse makes what execve wants of programs that are divided by "--".
+// parse returns the programs, separated by "--", in the form that execve takes.
 func parse(args []string) (programs []program, err error) {
 	env, err := syscall.SlicePtrFromStrings(os.Environ())
 	if err != nil {
@@ -139,8 +139,8 @@ func (p program) run(call int) (r run, err error) {
 	return r, nil
 }
 
-// wait is wait4(2) without telling the scheduler, which would move other
-// goroutines to another thread meanwhile, at a time of its own choice.
+// wait calls wait4(2) without telling the scheduler, which would otherwise move
+// goroutines to another thread at some time during the measurement.
 func wait(pid int, status *syscall.WaitStatus, usage *syscall.Rusage) syscall.Errno {
 	for {
 		_, _, e := syscall.RawSyscall6(syscall.SYS_WAIT4, uintptr(pid), uintptr(unsafe.Pointer(status)), 0,

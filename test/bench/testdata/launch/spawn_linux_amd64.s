@@ -2,10 +2,10 @@
 
 // func spawn(call int, path *byte, argv, env **byte) (pid int)
 //
-// call is fork or vfork. After vfork the child runs on the parent's memory, its stack included, while
-// the parent stands still until the child has called execve. So the child must
-// not write to memory, which is why this is not Go: it has all it needs in
-// registers, and system calls leave these alone.
+// call is the number of fork or vfork. After vfork the child runs in the parent's
+// memory, including its stack, and the parent is suspended until the child has
+// called execve. So the child must not write to memory. That is why this is not
+// Go: here everything is in registers, which system calls preserve.
 TEXT ·spawn(SB), NOSPLIT, $0-40
 	MOVQ	path+8(FP), DI
 	MOVQ	argv+16(FP), SI
