@@ -214,7 +214,7 @@ func docAnchors(t *testing.T, page string) (anchors []string) {
 
 // TestDocsErrors: each exported error of package writer has a heading.
 func TestDocsErrors(t *testing.T) {
-	errors := regexp.MustCompile(`(?m)^(?:\t|var )(Err\w+) += errors.New|^type (\w+Error) struct`).
+	errors := regexp.MustCompile(`(?m)^(?:\t|var )(Err\w+) += errors.New|^type ([A-Z]\w*Error) struct`).
 		FindAllStringSubmatch(docText(t, "writer/errors.go"), -1)
 	if len(errors) < 7 {
 		t.Fatalf("found only %q in writer/errors.go: it has changed, and this test must follow", errors)
