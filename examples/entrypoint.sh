@@ -1,14 +1,15 @@
 #!/bin/sh
-# A shell entrypoint that keeps the state of its own loop with healthctl. The
+# A shell entrypoint that records the health of its own loop with healthctl. The
 # run directory and the unit's name come from LIVENESS_RUNDIR and
-# LIVENESS_UNIT_NAME of the container, not from an export in here: healthctl
-# would see that, but the exec probe, which the engine starts, would not.
+# LIVENESS_UNIT_NAME of the container, not from an export in this script:
+# healthctl would see that, but the exec probe, which the engine starts, would
+# not.
 #
 # An entrypoint that only prepares things and then becomes the application needs
-# no more than the load, the set and   exec /app/server
+# just the load, the set and   exec /app/server
 set -eu
 
-healthctl load -pid $$ ${CHECK:+-check "$CHECK"} # an executable that says if all is in place
+healthctl load -pid $$ ${CHECK:+-check "$CHECK"} # an executable that checks the environment
 
 trap 'healthctl set 3 upstream db unreachable || :' USR1
 trap 'healthctl set 0 || :' USR2
@@ -17,8 +18,8 @@ trap 'healthctl reset; exit 0' TERM INT # reset is the last act
 healthctl set 0
 failed=
 while :; do
-	# Beat from the loop that does the work. What fails here is the probe's to
-	# see, and no reason to stop.
+	# Beat from the loop that does the work. If healthctl fails, that is no
+	# reason to stop: the probe sees the state itself.
 	if ! ${WORK:-true}; then
 		failed=1
 		healthctl set 4 work failed || :

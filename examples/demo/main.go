@@ -1,6 +1,7 @@
-// Demo shows the whole life of a unit, on real processes: it builds the programs
-// into a temporary directory, starts examples/worker and asks healthprobe at
-// every turn. It fails if an answer is not the one that it explains.
+// Demo shows the whole life of an application, on real processes: it builds the
+// programs into a temporary directory, starts examples/worker and runs
+// healthprobe after each step. It fails if an answer is not the one that it
+// explains.
 //
 //	go run ./examples/demo
 package main
@@ -47,7 +48,7 @@ func (d *demo) run() error {
 	d.title("Nothing has been loaded yet")
 	d.ask(1, "healthprobe")
 
-	d.title("A check says no: the worker does not start")
+	d.title("A check fails: the worker does not start")
 	d.ask(1, "worker", "-spool", filepath.Join(d.dir, "missing"))
 
 	d.title("Loaded: alive, but not ready")
@@ -61,7 +62,7 @@ func (d *demo) run() error {
 	d.ask(0, "healthprobe", "-v")
 	d.ask(0, "healthctl", "status")
 
-	d.title("An error: not ready, but no reason to restart it")
+	d.title("An error: not ready, but alive, so no reason to restart it")
 	d.signal(syscall.SIGUSR1)
 	d.eventually(1, "healthprobe")
 	d.ask(0, "healthprobe", "-live")
@@ -81,11 +82,11 @@ func (d *demo) run() error {
 	d.end()
 	d.ask(1, "healthprobe")
 
-	d.title("Its state is left behind, and another process gets its pid, as pid 1 does in a restarted container")
+	d.title("The state of the previous run is left, and another process has its pid, as after the restart of a container")
 	d.inherit(os.Getpid())
 	d.ask(1, "healthprobe")
 
-	d.title("The next start clears that away; reset is the last act of a shutdown")
+	d.title("The next start clears it; reset is the last act of a shutdown")
 	d.start("worker", "-spool", spool)
 	d.eventually(0, "healthprobe")
 	d.signal(syscall.SIGTERM)
@@ -120,7 +121,7 @@ func (d *demo) command(args []string) *exec.Cmd {
 	return cmd
 }
 
-// ask runs a command, shows it and what it said, and wants this exit status.
+// ask runs a command, shows it and its output, and wants this exit status.
 func (d *demo) ask(want int, args ...string) {
 	if d.failed != nil {
 		return
@@ -132,7 +133,7 @@ func (d *demo) ask(want int, args ...string) {
 	}
 }
 
-// eventually is ask, once the worker has come so far.
+// eventually waits for the exit status before it asks.
 func (d *demo) eventually(want int, args ...string) {
 	for i := 0; i < 500 && d.failed == nil; i++ {
 		if _, status := d.try(args); status == want {
@@ -188,8 +189,8 @@ func (d *demo) end() {
 	}
 }
 
-// inherit makes the state that was left behind name the number of a process
-// that runs, and an older start time.
+// inherit changes the state that was left to name a process that runs, with an
+// earlier start time.
 func (d *demo) inherit(pid int) {
 	unit := filepath.Join(d.dir, "web")
 	b, err := os.ReadFile(filepath.Join(unit, "identity"))

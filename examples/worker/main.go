@@ -1,10 +1,9 @@
-// Worker is a small application without a port that keeps its own state with
-// package writer: for each file NAME.in in its spool directory it makes
-// NAME.out, with the SHA-256 of the content. Files of other names it leaves
-// alone.
+// Worker is a small application without a port that records its own health with
+// package writer. For each file NAME.in in its spool directory it makes
+// NAME.out, with the SHA-256 of the content, and leaves other files alone.
 //
-//	SIGUSR1  the upstream is gone: error 3
-//	SIGUSR2  the upstream is back: 0
+//	SIGUSR1  the upstream is unreachable: error 3
+//	SIGUSR2  the upstream has recovered: 0
 //	SIGTERM  shut down, and reset
 package main
 
@@ -48,7 +47,7 @@ func run(spool string, every time.Duration, wait bool) error {
 	if err := unit.Load(context.Background(), writable); err != nil {
 		return err
 	}
-	// The last act: until then the process is there and the liveness probe content.
+	// The last act: until then the liveness probe should find the process.
 	defer func() { report(unit.Reset()) }()
 
 	if !wait {
@@ -76,12 +75,12 @@ func run(spool string, every time.Duration, wait bool) error {
 			if wait {
 				continue
 			}
-			// From the loop that does the work: if that hangs, so does the heartbeat.
+			// From the loop that does the work: if it hangs, the heartbeat stops.
 			switch err := work(spool); {
 			case err != nil:
 				failed = true
 				report(unit.SetReason(4, err.Error()))
-			case failed && upstream: // it works again
+			case failed && upstream: // recovered
 				failed = false
 				report(unit.Set(0))
 			default:
@@ -91,8 +90,8 @@ func run(spool string, every time.Duration, wait bool) error {
 	}
 }
 
-// report logs what went wrong with the state. It is no reason to stop working:
-// the probe sees the state itself.
+// report logs an error of package writer. It is no reason to stop working: the
+// probe sees the state itself.
 func report(err error) {
 	if err != nil {
 		log.Print(err)

@@ -1,0 +1,201 @@
+//go:build linux
+
+package healthprobe_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/format"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
+)
+
+// docConsole runs each console block in one shell, and wants the output that it
+// shows. What differs from run to run does not count: see docPlain. /run stands
+// for a directory of the test's.
+func docConsole(t *testing.T, bin string, blocks []docBlock) {
+	for _, b := range blocks {
+		runDir, script := t.TempDir(), "exec 2>&1\n"
+		for line := range strings.Lines(b.text) {
+			if command, ok := strings.CutPrefix(line, "$ "); ok {
+				command = strings.TrimSpace(command)
+				script += "printf '%s\\n' '$ " + strings.ReplaceAll(command, "'", `'\''`) + "'\n" +
+					strings.ReplaceAll(command, "/run/", runDir+"/") + "\nrc=$?; [ $rc = 0 ] || echo \"[exit status $rc]\"\n"
+			}
+		}
+		cmd := exec.Command("sh", "-c", script)
+		cmd.Dir, cmd.Env = t.TempDir(), docEnv(bin, runDir)
+		cmd.Env = append(cmd.Env, "TMPDIR="+t.TempDir())
+		out, err := cmd.Output()
+		if err != nil {
+			t.Errorf("%v: %v", b, err)
+			continue
+		}
+		got := strings.ReplaceAll(string(out), runDir, "/run")
+		if docPlain(got, cmd.Process.Pid) != docPlain(b.text, 4711) {
+			t.Errorf("%v says\n%s\nbut it is\n%s", b, b.text, got)
+		}
+	}
+}
+
+// docPlain replaces what differs from run to run: the shell's pid, times, start
+// times, boot ids and the width of columns. Other numbers stay: a code of 3 is 3.
+func docPlain(s string, pid int) string {
+	for _, r := range []struct{ pattern, by string }{
+		{`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`, "BOOT"},
+		{fmt.Sprintf(`\b%d\b`, pid), "PID"},
+		{`\b([0-9]+(\.[0-9]+)?(h|ms|m|µs|s))+\b`, "TIME"},
+		{`\b[0-9]{3,}\b`, "NUMBER"},
+		{`  +`, " "},
+	} {
+		s = regexp.MustCompile(r.pattern).ReplaceAllString(s, r.by)
+	}
+	return s
+}
+
+// docEnv is the environment of an application whose unit is web.
+func docEnv(bin, runDir string) []string {
+	return append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "LIVENESS_RUNDIR="+runDir, "LIVENESS_UNIT_NAME=web")
+}
+
+// docPython runs each Python program to its end, after which nothing is loaded.
+func docPython(t *testing.T, bin string, blocks []docBlock) {
+	python := testenv.LookPath(t, "python3", "python3-minimal")
+	for _, b := range blocks {
+		runDir := t.TempDir()
+		cmd := exec.Command(python, "-c", b.text)
+		cmd.Env = docEnv(bin, runDir)
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%v: %v\n%s", b, err, out)
+		}
+		left, err := os.ReadDir(filepath.Join(runDir, "web"))
+		if err != nil || len(left) > 0 {
+			t.Errorf("%v leaves %v: %v", b, left, err)
+		}
+	}
+}
+
+// docGo compiles each Go block and wants it formatted. A whole program is taken
+// through its life.
+func docGo(t *testing.T, bin string, blocks []docBlock) {
+	root, err := testenv.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	replace, packages, programs := map[string]string{}, []string{}, []string{}
+	for i, b := range blocks {
+		if formatted, err := format.Source([]byte(b.text)); err != nil || string(formatted) != b.text {
+			t.Errorf("%v is not formatted: %v", b, err)
+			continue
+		}
+		name := fmt.Sprintf("block%d", i)
+		source := filepath.Join(dir, name+".go")
+		if err := os.WriteFile(source, []byte(docFile(b.text)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		replace[filepath.Join(root, name, "main.go")] = source
+		packages = append(packages, "./"+name)
+		if strings.Contains(b.text, "\nfunc main()") {
+			programs = append(programs, name)
+		}
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	config, _ := json.Marshal(map[string]any{"Replace": replace})
+	if err := os.WriteFile(overlay, config, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"build", "-overlay", overlay, "-o", dir + "/"}, packages...)
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", blocks, err, out)
+	}
+	for _, name := range programs {
+		docLife(t, bin, filepath.Join(dir, name))
+	}
+	if len(programs) == 0 {
+		t.Error("no whole program")
+	}
+}
+
+// docFile makes a file of a Go block: declarations get a package, statements a
+// function, and both what they refer to.
+func docFile(text string) string {
+	if strings.HasPrefix(text, "package ") {
+		return text
+	}
+	file := "package main\n\nimport \"github.com/healthprobe/healthprobe/writer\"\n"
+	for _, path := range []string{"context", "errors", "fmt", "log", "os", "testing", "time"} {
+		if regexp.MustCompile(`\b` + path + `\.\w`).MatchString(text) {
+			file += fmt.Sprintf("import %q\n", path)
+		}
+	}
+	if strings.HasPrefix(text, "func ") {
+		return file + "\nfunc main() {}\n\n" + text
+	}
+	return file + `import ("context"; "os/exec")
+
+func main() {}
+
+var (
+	ctx    context.Context
+	checks []writer.Check
+	work   func()
+	unit   *writer.Unit
+	cmd    *exec.Cmd
+	err    error
+)
+
+func snippet() error {
+` + text + `
+	_, _ = unit, err
+	return nil
+}
+`
+}
+
+// docLife takes a program through its life: healthy with a heartbeat while it
+// runs, not loaded after it was told to end.
+func docLife(t *testing.T, bin, program string) {
+	runDir := t.TempDir()
+	app := exec.Command(program)
+	app.Env = docEnv(bin, runDir)
+	if err := app.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer app.Process.Kill()
+	ask := func(args ...string) (line string, status int) {
+		cmd := exec.Command(filepath.Join(bin, "healthprobe"), args...)
+		cmd.Env = app.Env
+		out, err := cmd.CombinedOutput()
+		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	for _, args := range [][]string{nil, {"-live", "-max-age", "10m"}} {
+		for line, status := ask(args...); status != 0; line, status = ask(args...) {
+			if !strings.Contains(line, "loaded") { // else the test's time-out ends this
+				t.Fatal(line)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	if err := app.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Wait(); err != nil {
+		t.Error(err)
+	}
+	if line, status := ask(); status != 1 || !strings.Contains(line, "not loaded: no pid in ") {
+		t.Errorf("after its end: status %d: %s", status, line)
+	}
+}
