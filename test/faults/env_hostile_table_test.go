@@ -11,7 +11,7 @@ import (
 const (
 	noFile    = "is not a regular file"
 	isLink    = "is a symbolic link"
-	noDir     = "is not a directory"
+	noDir     = "must be a directory"
 	isDir     = "is a directory"
 	tooLong   = "holds more than"
 	bystander = "../bystander"

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -118,12 +119,15 @@ func inRace(name string) func(*harness) {
 
 func inProbe(names ...string) func(*harness) {
 	return func(h *harness) {
+		var cases []probeCase
 		for _, c := range probeCases() {
-			for _, name := range names {
-				if c.name == name {
-					h.runProbeCases([]probeCase{c})
-				}
+			if slices.Contains(names, c.name) {
+				cases = append(cases, c)
 			}
 		}
+		if len(cases) == 0 {
+			panic(fmt.Sprintf("no probe case is named %q", names))
+		}
+		h.runProbeCases(cases)
 	}
 }

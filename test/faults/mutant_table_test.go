@@ -5,50 +5,51 @@ package faults
 // mutants are bugs that are easy to introduce. Some have once been in the code.
 var mutants = []mutant{
 	{
-		name: "a file is truncated and rewritten instead of replaced", file: "internal/state/dir.go", short: true,
+		name: "a file is truncated and rewritten instead of replaced", file: "writer/dir.go", short: true,
 		old:       "unix.Openat(d.fd, tempFile, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)",
-		new:       "unix.Openat(d.fd, ErrorFile, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)\n\t\tunix.Linkat(d.fd, ErrorFile, d.fd, tempFile, 0)",
+		new:       "unix.Openat(d.fd, state.ErrorFile, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)\n\t\tunix.Linkat(d.fd, state.ErrorFile, d.fd, tempFile, 0)",
 		foundBy:   inScenarios("set 0 over 0"),
 		violation: "unhealthy, unlike both before and after",
 	},
 	{
-		name: "load keeps the old error", file: "internal/state/dir.go",
-		old:       "[]string{ErrorFile, ReasonFile, PidFile, IdentityFile, tempFile}",
-		new:       "[]string{ReasonFile, PidFile, IdentityFile, tempFile}",
+		name: "load keeps the old error", file: "writer/dir.go",
+		old:       "[]string{state.ErrorFile, state.ReasonFile, state.PidFile, state.IdentityFile, tempFile}",
+		new:       "[]string{state.ReasonFile, state.PidFile, state.IdentityFile, tempFile}",
 		foundBy:   inScenarios("load, same pid reused"),
 		violation: "healthy, unlike both before and after",
 	},
 	{
 		name: "load does not clear a second time", file: "writer/load.go", short: true,
-		old:       "\tif err := d.Clear(); err != nil {\n\t\treturn err\n\t}\n\treturn then(d)\n}",
-		new:       "\tif !begun {\n\t\tbegun = true\n\t\tif err := d.Clear(); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n\treturn then(d)\n}\n\nvar begun bool",
+		old:       "\tif err := d.clear(); err != nil {\n\t\treturn err\n\t}\n\treturn then(d)\n}",
+		new:       "\tif !begun {\n\t\tbegun = true\n\t\tif err := d.clear(); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n\treturn then(d)\n}\n\nvar begun bool",
 		foundBy:   inRace("load while another process loads, sets 0 and dies"),
 		violation: "nobody set 0 for the process",
 	},
 	{
-		name: "the probe reads error first", file: "internal/verdict/verdict.go", short: true,
-		old: `	owned := p.owned(dir)
-	if p.Detail || owned && (!p.Live || p.MaxAge > 0) {
-		p.readError(dir)
-	}
+		name: "the probe reads error first", file: "internal/verdict/probe.go", short: true,
+		old: `	p.cause = p.checkProcess(dir)
+	if p.cause == Healthy && (!p.Live || p.MaxAge > 0) {
+		p.cause = p.checkError(dir)
 `,
-		new: `	p.readError(dir)
-	owned := p.owned(dir)
+		new: `	early := p.checkError(dir)
+	p.cause = p.checkProcess(dir)
+	if p.cause == Healthy && (!p.Live || p.MaxAge > 0) {
+		p.cause = early
 `,
 		foundBy:   inRace("probe of a stale 0 while the next process loads"),
 		violation: "though the unit never was",
 	},
 	{
-		name: "load treats EIO as absent", file: "internal/state/dir.go",
+		name: "load treats EIO as absent", file: "writer/dir.go",
 		old:       "case e == unix.ENOENT:\n\t\treturn nil, nil",
 		new:       "case e == unix.ENOENT || e == unix.EIO:\n\t\treturn nil, nil",
 		foundBy:   inScenarios("load, another live owner"),
 		violation: "should have failed, but succeeded",
 	},
 	{
-		name: "the probe treats EIO as absent", file: "internal/verdict/verdict.go",
-		old:       "case e == syscall.ENOENT && !p.Strict:",
-		new:       "case e != 0 && !p.Strict:",
+		name: "the probe treats EIO as absent", file: "internal/verdict/checks.go",
+		old:       "\tif e == syscall.ENOENT {\n\t\treturn id, Healthy",
+		new:       "\tif e != 0 {\n\t\treturn id, Healthy",
 		foundBy:   inProbe("same pid reused"),
 		violation: "healthy because openat of RUNDIR/web/identity",
 	},
@@ -60,21 +61,21 @@ var mutants = []mutant{
 		violation: "should have failed, but succeeded",
 	},
 	{
-		name: "no lock", file: "internal/state/lock.go", short: true,
+		name: "no lock", file: "writer/lock.go", short: true,
 		old:       "return unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)",
 		new:       "return nil",
 		foundBy:   inRace("late set 0 while the next process loads"),
 		violation: "nobody set 0 for the process",
 	},
 	{
-		name: "no lock, and two loads", file: "internal/state/lock.go",
+		name: "no lock, and two loads", file: "writer/lock.go",
 		old:       "return unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)",
 		new:       "return nil",
 		foundBy:   inRace("two loads"),
 		violation: "two live processes were told",
 	},
 	{
-		name: "the lock of a replaced directory is accepted", file: "internal/state/lock.go",
+		name: "the lock of a replaced directory is accepted", file: "writer/lock.go",
 		old:       "if err == nil && (here.Dev != there.Dev || here.Ino != there.Ino) || errors.Is(err, os.ErrNotExist) {",
 		new:       "if false {",
 		foundBy:   inRace("set 0 while the directory is replaced and another process loads"),
@@ -82,35 +83,35 @@ var mutants = []mutant{
 	},
 	{
 		name: "an owner of unknown status is replaced", file: "writer/owner.go",
-		old:       "case r.id.Pid == 0, r.standing.Ended():\n\t\treturn nil",
-		new:       "case r.id.Pid == 0, r.standing.Ended(), r.standing == state.Unknown:\n\t\treturn nil",
+		old:       "case o.id.Pid == 0, o.process.Ended():\n\t\treturn nil",
+		new:       "case o.id.Pid == 0, o.process.Ended(), o.process.Status == state.Unknown:\n\t\treturn nil",
 		foundBy:   inScenarios("load, another live owner"),
 		violation: "should have failed, but succeeded",
 	},
 	{
 		name: "a failed set of a code other than 0 leaves 0 behind", file: "writer/set.go",
-		old:       "if err := d.Withdraw(); err != nil {",
+		old:       "if err := d.invalidate(); err != nil {",
 		new:       "if err := error(nil); err != nil {",
 		foundBy:   inScenarios("set 42 over 0"),
 		violation: "ENOSPC at call",
 	},
 	{
-		name: "reset removes identity before error", file: "internal/state/dir.go", short: true,
-		old:       "[]string{ErrorFile, ReasonFile, PidFile, IdentityFile, tempFile}",
-		new:       "[]string{IdentityFile, ErrorFile, ReasonFile, PidFile, tempFile}",
+		name: "reset removes identity before error", file: "writer/dir.go", short: true,
+		old:       "[]string{state.ErrorFile, state.ReasonFile, state.PidFile, state.IdentityFile, tempFile}",
+		new:       "[]string{state.IdentityFile, state.ErrorFile, state.ReasonFile, state.PidFile, tempFile}",
 		foundBy:   inScenarios("reset, same pid reused"),
 		violation: "healthy, unlike both before and after",
 	},
 	{
-		name: "reset removes identity before error, of a live owner", file: "internal/state/dir.go",
-		old:       "[]string{ErrorFile, ReasonFile, PidFile, IdentityFile, tempFile}",
-		new:       "[]string{IdentityFile, ErrorFile, ReasonFile, PidFile, tempFile}",
+		name: "reset removes identity before error, of a live owner", file: "writer/dir.go",
+		old:       "[]string{state.ErrorFile, state.ReasonFile, state.PidFile, state.IdentityFile, tempFile}",
+		new:       "[]string{state.IdentityFile, state.ErrorFile, state.ReasonFile, state.PidFile, tempFile}",
 		foundBy:   inScenarios("reset"),
 		violation: "pid and 0 are left without identity",
 	},
 	{
 		name: "the start time is not compared", file: "internal/state/process.go",
-		old:       "if s == Alive && View(start) != View(id.Start) {",
+		old:       "if p.Status == Alive && String(p.Start) != String(id.Start) {",
 		new:       "if false {",
 		foundBy:   inScenarios("set 0, same pid reused"),
 		violation: "healthy, unlike both before and after",
@@ -123,30 +124,30 @@ var mutants = []mutant{
 		violation: "want healthy: unhealthy: web: pid",
 	},
 	{
-		name: "a short write is considered complete", file: "internal/state/dir.go",
+		name: "a short write is considered complete", file: "writer/dir.go",
 		old:       "b = b[max(n, 0):]",
 		new:       "b = nil",
 		foundBy:   inScenarios("set 42 over 0"),
 		violation: "error holds",
 	},
 	{
-		name: "beat writes 0", file: "internal/state/dir.go",
-		old:       `return d.do("touch", ErrorFile, func() error { return touch(d.fd, ErrorFile) })`,
-		new:       `return d.Replace(ErrorFile, []byte("0"))`,
+		name: "beat writes 0", file: "writer/dir.go",
+		old:       `return d.do("touch", state.ErrorFile, func() error { return touch(d.fd, state.ErrorFile) })`,
+		new:       `return d.replace(state.ErrorFile, []byte("0\n"))`,
 		foundBy:   inScenarios("beat over 42"),
 		violation: "healthy, unlike both before and after",
 	},
 	{
 		name: "set does not check the owner", file: "writer/set.go",
-		old:       "\treturn u.mine(r)\n",
-		new:       "\tu.mine(r)\n\treturn nil\n",
+		old:       "\treturn u.checkOwner(o)\n",
+		new:       "\tu.checkOwner(o)\n\treturn nil\n",
 		foundBy:   inRace("load while the previous process still sets 0"),
 		violation: "nobody set 0 for the process",
 	},
 	{
 		name: "pid is written before identity", file: "writer/load.go",
 		old:       "\t\tif len(me.Start) > 0 {\n",
-		new:       "\t\td.Replace(state.PidFile, state.AppendNumber(nil, me.Pid))\n\t\tif len(me.Start) > 0 {\n",
+		new:       "\t\td.replace(state.PidFile, state.FormatNumber(new([state.PidLimit]byte), me.Pid))\n\t\tif len(me.Start) > 0 {\n",
 		foundBy:   inScenarios("load, fresh"),
 		violation: "healthy without identity",
 	},

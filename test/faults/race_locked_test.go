@@ -20,7 +20,7 @@ func TestHeldLock(t *testing.T) {
 		for _, c := range []struct {
 			argv  []string
 			after verdict
-			want  string // in the message, besides "locked"
+			want  string // in the message, besides "lock of"
 		}{
 			{[]string{"set", "0"}, healthy, ""},
 			{[]string{"set", "42"}, unhealthy, "is empty now"},
@@ -45,7 +45,7 @@ func TestHeldLock(t *testing.T) {
 			all.Go(func() { // each waits two seconds for the lock
 				o := f.healthctl(c.argv[0], c.argv[1:]...)
 				h.countPoint()
-				if o.status != 1 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "locked") {
+				if o.status != 1 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "lock of") {
 					h.violationf("%v of a locked unit: status %d, %q", c.argv, o.status, o.stderr)
 				}
 				if !strings.Contains(o.stderr, c.want) {
