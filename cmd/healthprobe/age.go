@@ -2,9 +2,9 @@ package main
 
 import "math/bits"
 
-// parseAge reads a duration above 0, without a sign, as time.ParseDuration
-// would, which cannot be used here: it looks its units up in a map, and before the runtime has
-// started every map is empty.
+// parseAge reads a duration above 0, without a sign, as time.ParseDuration does.
+// That cannot be used here: it looks up its units in a map, and before the
+// runtime has started every map is empty.
 func parseAge(s string) (ns int64, ok bool) {
 	var sum uint64
 	for s != "" {
@@ -50,7 +50,7 @@ func digits(s string) (v uint64, n int, rest string) {
 	return v, n, s
 }
 
-// unitOf gives the nanoseconds of the unit that s begins with, or 0.
+// unitOf returns the nanoseconds of the unit that s begins with, or 0.
 func unitOf(s string) (ns uint64, rest string) {
 	switch {
 	case len(s) >= 2 && s[:2] == "ns":

@@ -1,6 +1,12 @@
-// Package state owns the state directory: the names and formats of its files,
-// the system calls that read them, and the lock under which they change. Every
-// reader and every writer of this project goes through it.
+// Package state owns the formats of the state directory, and reads them: the
+// names and contents of its files, the system calls that read them, and the
+// process behind a pid. Every reader and every writer of this project goes
+// through it.
+//
+// Everything in it also runs in the direct entry of cmd/healthprobe, before the
+// Go runtime has started: it allocates nothing, panics nowhere and uses no
+// package-level variable that needs an initializer. TestStateObeysTheRules in
+// test/entry enforces this.
 //
 // # The directory
 //
@@ -8,8 +14,8 @@
 // /run. unit is the -unit flag, else LIVENESS_UNIT_NAME, else the host name
 // (the nodename of uname(2)). An empty variable counts as unset. A unit name is
 // 1 to 255 bytes, holds no slash and no NUL, and is neither "." nor "..".
-// Containers of one pod share a host name: two that share a rundir must name
-// their units, because ownership can be seen only inside one pid namespace.
+// Containers of one pod share a host name. Two that share a rundir must name
+// their units, because ownership is visible only inside one pid namespace.
 //
 // # The files
 //
@@ -22,35 +28,27 @@
 //	          clock ticks after boot, kept and compared as text. boot_id is
 //	          /proc/sys/kernel/random/boot_id, or "-" where that file does not
 //	          exist (a recorded "-" is not compared). The file is absent in
-//	          directories that other programs write and where there is no /proc.
+//	          directories that other programs write, and where there is no /proc.
 //	reason    "<code> <text>": one line for people, control characters
 //	          replaced; belongs to error only while the codes agree; at most
 //	          512 bytes; optional
 //
-// pid and error are all that a bash script or a Python module needs to know;
-// identity makes the state of an earlier life useless: in a container the
-// application is nearly always pid 1, and the directory outlives a restart.
+// A bash script or a Python module needs to know only pid and error. identity
+// makes the state of a previous run useless: in a container the application is
+// nearly always pid 1, and the directory outlives a restart.
 //
 // Values end with a newline when we write them. Readers trim ASCII white space
-// around the value and take every other deviation (empty, sign, leading zero,
-// two values, too long, not a regular file) for unhealthy. Files are mode 0644
-// whatever the umask; the directory is created as 0755, and one that exists
-// keeps its mode and owner. A writer with euid 0 gives each file to the
-// directory's owner before it appears, so that an application that drops its
-// privileges later can still change it.
+// around the value. Every other deviation (empty, sign, leading zero, two
+// values, too long, not a regular file) is unhealthy. Files are mode 0644
+// whatever the umask. The directory is created as 0755, and one that exists
+// keeps its mode and owner. A writer with euid 0 changes the owner of each file
+// to the directory's before the file appears, so that an application that drops
+// its privileges later can still change it.
 //
 // # Changing it
 //
-// Whoever changes the state holds flock(2) on the unit directory. A file is
-// replaced as a whole: temporary file, rename(2). There is no fsync: the state
-// describes running processes and means nothing after a power loss; a file
-// cut short by one is malformed, so unhealthy.
-//
-// # Two kinds of code
-//
-// What the probe needs (format.go, process.go, reader.go, text.go, sys_raw.go)
-// also runs in the direct door of cmd/healthprobe, before the Go runtime has
-// started: but for the Append functions it allocates nothing, panics nowhere and uses no package-level
-// variable that needs an initializer. A test in cmd/healthprobe enforces it.
-// dir.go and lock.go are ordinary Go for the writers.
+// Whoever changes the state holds flock(2) on the unit directory. Each file is
+// replaced as a whole, by a temporary file and rename(2). There is no fsync: the
+// state describes running processes and means nothing after a power loss. A file
+// cut short by one is malformed, so unhealthy. Package writer does all this.
 package state
