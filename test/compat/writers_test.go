@@ -55,6 +55,7 @@ for line in sys.stdin:
     if verb == "fork":
         child = os.fork()
         if child:
+            os.close(1)  # so that the test notices if the child ends unasked
             os.waitpid(child, 0)
             signal.pause()
         print(os.getpid(), flush=True)
