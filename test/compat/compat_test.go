@@ -1,7 +1,11 @@
 //go:build linux
 
-// Package compat holds healthprobe, healthctl and package writer against the programs they replace,
-// both ways: testdata/compat has a bash check and a Python module, written afresh.
+// Package compat compares healthprobe, healthctl and package writer with the
+// programs that they replace, as checkers and as writers.
+//
+// testdata has two bash checks and two Python modules, all written for these
+// tests. check.bash and liveness.py do what their users expect; original.bash
+// and original_liveness.py behave like the ones that were in use, flaws included.
 package compat
 
 import (
@@ -13,7 +17,7 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-var programs string
+var programs string // the directory of healthprobe and healthctl
 
 func TestMain(m *testing.M) {
 	if os.Getenv("COMPAT_APP") != "" {
@@ -41,161 +45,105 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// TestLives takes every pair of writers through a whole life each, one after the other in the same
-// directory, with both checkers watching.
-func TestLives(t *testing.T) {
-	for _, first := range kinds {
-		for _, second := range kinds {
+// TestPairs runs two applications, one after the other in the same directory,
+// for every pair of writers. All checkers are asked after each step.
+func TestPairs(t *testing.T) {
+	for _, first := range writers {
+		for _, second := range writers {
 			t.Run(first.name+"/"+second.name, func(t *testing.T) {
 				t.Parallel()
-				p := newPlace(t)
+				f := newFixture(t)
 				m := &model{}
-				m.life(p, "first", first)
-				m.life(p, "second", second)
+				m.run(f, "first", first)
+				m.run(f, "second", second)
 			})
 		}
 	}
 }
 
-// The model says what the files should mean. Where the probe asks for more than the script the
-// field says so, and TestDifferences says why.
+// A model predicts what the checkers say from what the writers did.
 type model struct {
-	alive, loaded, zero bool
-	leftover            bool // an identity of ours from an earlier life, which only our load replaces
+	alive, loaded bool
+	code          string // in the error file; "": there is none
+	leftover      bool   // there is an identity of a previous run, which only our own load replaces
 }
 
-func (m *model) life(p *place, name string, k kind) {
-	p.t.Helper()
-	a := start(p.t, k, p.env)
+func (m *model) healthy() (checkers []string) {
+	if !m.alive || !m.loaded {
+		return nil
+	}
+	if m.code == "" || m.code == "0" {
+		checkers = append(checkers, original)
+	}
+	if m.code == "0" {
+		checkers = append(checkers, idealised)
+	}
+	if m.code == "0" && !m.leftover {
+		checkers = append(checkers, probe)
+	}
+	return checkers
+}
+
+func (m *model) run(f *fixture, turn string, w writerKind) {
+	f.t.Helper()
+	a := f.start(w)
 	m.alive, m.loaded = true, false
 	check := func(when string) {
-		p.t.Helper()
-		script := m.alive && m.loaded && m.zero
-		p.expect(fmt.Sprintf("%s life, by %s, %s", name, k.name, when), script, script && !m.leftover)
-	}
-	do := func(command string) {
-		p.t.Helper()
-		if answer := a.do(command); answer != "ok" {
-			p.t.Fatalf("%s life, by %s, %s: %s", name, k.name, command, answer)
-		}
-		switch {
-		case command == "load":
-			m.loaded = true
-			if k.ours {
-				m.zero, m.leftover = false, false
-			}
-		case command == "reset":
-			m.loaded, m.zero = false, false
-		default:
-			m.zero = command == "set 0"
-		}
-		check("after " + command)
+		f.t.Helper()
+		f.expect(fmt.Sprintf("%s run, by %s, %s", turn, w.name, when), m.healthy()...)
 	}
 	check("before load")
 	for _, command := range strings.Split("load,set 0,set 3,set 0,reset,load,set 0", ",") {
-		do(command)
+		a.mustDo(command)
+		switch {
+		case command == "load":
+			m.loaded = true
+			if w.ours {
+				m.code, m.leftover = "", false
+			}
+		case command == "reset":
+			m.loaded, m.code = false, ""
+		default:
+			m.code = strings.TrimPrefix(command, "set ")
+		}
+		check("after " + command)
 	}
-	a.end()
+	a.kill()
 	m.alive = false
-	check("after its end")
-	m.leftover = m.leftover || k.ours
+	check("after its exit")
+	m.leftover = m.leftover || w.ours
 }
 
-// TestDifferences is where the probe and the script disagree, all of it on purpose.
-func TestDifferences(t *testing.T) {
-	python, healthctl := kinds[1], kinds[2]
-	healthy := func(t *testing.T, k kind) (*place, *app) {
-		t.Helper()
-		p := newPlace(t)
-		a := start(t, k, p.env)
-		a.do("load")
-		a.do("set 0")
-		p.expect("after set 0", true, true)
-		return p, a
+// TestDefaultUnit leaves the unit's name to the programs: it is the host name.
+func TestDefaultUnit(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
 	}
-	want := func(t *testing.T, says, part string) {
-		t.Helper()
-		if !strings.Contains(says, part) {
-			t.Errorf("%q does not say %q", says, part)
-		}
-	}
-
-	// A process that is dead but that nobody has waited for still has its directory in /proc.
-	t.Run("zombie", func(t *testing.T) {
-		p, a := healthy(t, python)
-		a.cmd.Process.Kill()
-		for state := ""; state != "Z"; {
-			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", a.cmd.Process.Pid))
-			if err != nil {
-				t.Fatal(err)
-			}
-			state = strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))[0]
-		}
-		p.expect("zombie", true, false)
-	})
-
-	// The pid is that of a living process, which is not the one that was recorded.
-	t.Run("reused pid", func(t *testing.T) {
-		p, _ := healthy(t, healthctl)
-		identity := strings.Fields(p.read("identity"))
-		identity[1] += "0"
-		p.write("identity", strings.Join(identity, " ")+"\n")
-		_, says := p.expect("reused pid", true, false)
-		want(t, says, "stale state")
-	})
-
-	// The original records any number. Here a code is 0 to 2^31-1, what is neither is no state at
-	// all, and healthctl refuses it and leaves no older state standing.
-	for _, code := range []string{"-1", "2147483648"} {
-		t.Run("code "+code, func(t *testing.T) {
-			p, a := healthy(t, python)
-			a.do("set " + code)
-			script, probe := p.expect("set "+code, false, false)
-			want(t, script, "error "+code)
-			want(t, probe, code)
-
-			p, a = healthy(t, healthctl)
-			if answer := a.do("set " + code); answer == "ok" {
-				t.Errorf("healthctl set %s succeeds", code)
-			}
-			script, _ = p.expect("refused "+code, false, false)
-			if strings.Contains(script, code) {
-				t.Errorf("healthctl recorded %s", code)
-			}
+	for _, w := range writers {
+		t.Run(w.name, func(t *testing.T) {
+			f := newFixture(t)
+			f.use(host)
+			f.env = append(f.env, "CIC_UNIT=", "LIVENESS_UNIT_NAME=", "HOSTNAME="+host)
+			f.start(w).mustDo("load", "set 0")
+			f.expect("set by "+w.name, all...)
+			f.read("pid") // not in another directory
 		})
 	}
+}
 
-	// The original's load leaves the old error alone, so an old 0 speaks for the new process. With
-	// the original's files alone nothing can be done about that but to refuse them.
-	t.Run("old error", func(t *testing.T) {
-		p, a := healthy(t, python)
-		a.end()
-		start(t, python, p.env).do("load")
-		p.expect("loaded, not set", true, true)
-		if says, ok := p.check("healthprobe", "-strict"); ok {
-			t.Errorf("healthprobe -strict accepts a directory without identity: %s", says)
-		}
-		p = newPlace(t)
-		a = start(t, python, p.env)
-		a.do("load")
-		a.do("set 0")
-		a.end()
-		start(t, healthctl, p.env).do("load")
-		p.expect("loaded by healthctl, not set", false, false)
-	})
-
-	// Moving back: the script's writers know nothing of the identity that ours left behind.
-	t.Run("leftover identity", func(t *testing.T) {
-		p, a := healthy(t, healthctl)
-		a.end()
-		back := start(t, python, p.env)
-		back.do("load")
-		back.do("set 0")
-		_, says := p.expect("leftover identity", true, false)
-		want(t, says, "remove "+p.dir+"/identity")
-		if err := os.Remove(p.dir + "/identity"); err != nil {
-			t.Fatal(err)
-		}
-		p.expect("identity removed", true, true)
-	})
+// TestVariables is about the names of the variables, in which the original
+// script differs from everything else: a container that has only its names needs
+// flags for healthprobe.
+func TestVariables(t *testing.T) {
+	f := newFixture(t)
+	f.start(byOriginalModule).mustDo("load", "set 0")
+	elsewhere := "LIVENESS_RUNDIR=" + t.TempDir()
+	f.env = append(f.env, elsewhere)
+	f.expect("only CIC_RUNDIR names the directory", original)
+	if says, healthy := f.check(probe, "-rundir", f.rundir, "-unit", "web"); !healthy {
+		t.Errorf("with flags: %s", says)
+	}
+	f.env = append(f.env, "LIVENESS_RUNDIR="+f.rundir, "CIC_UNIT=other")
+	f.expect("only LIVENESS_UNIT_NAME names the unit", idealised, probe)
 }

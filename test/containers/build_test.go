@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// tree is a copy of what a build needs, made once: images and programs are built from the same files,
-// and not where they were written.
+// tree is a copy of what a build needs, made once. Images and programs are built from the same files,
+// and from another directory than the repository, so that a path that gets into a program is noticed.
 var tree = sync.OnceValues(func() (dir string, err error) {
 	dir = filepath.Join(workdir, "tree")
 	args := []string{"-R", "../../Dockerfile.scratch", "../../.dockerignore", "../../build.sh", "../../go.mod", "../../go.sum",
@@ -24,7 +24,7 @@ var tree = sync.OnceValues(func() (dir string, err error) {
 	return dir, sequence(append([]string{"cp"}, args...))
 })
 
-// build links both programs as a release.
+// build links both programs as a release, from the copy: testenv.Build would do it in the repository.
 func build(t testing.TB, env ...string) (dir string) {
 	t.Helper()
 	source, err := tree()
@@ -68,7 +68,7 @@ func TestCrossBuild(t *testing.T) {
 				// A program that asks for a dynamic loader does not start on scratch.
 				for _, p := range f.Progs {
 					if p.Type == elf.PT_INTERP {
-						t.Errorf("%s wants a dynamic loader", name)
+						t.Errorf("%s requires a dynamic loader", name)
 					}
 				}
 				if symbols, err := f.Symbols(); err != nil || len(symbols) == 0 {

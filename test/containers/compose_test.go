@@ -9,10 +9,10 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// TestCompose has docker compose read examples/compose.yaml and start what it says. The service
-// called front waits for the health of the two others, so up succeeds only if both checks do.
+// TestCompose starts the services of examples/compose.yaml. The one called front waits until the two
+// others are healthy, so up succeeds only if both of their checks do.
 func TestCompose(t *testing.T) {
-	needImages(t)
+	requireImages(t)
 	testenv.LookPath(t, "docker-compose", "docker-compose")
 	compose := func(args ...string) (stdout, stderr string, code int) {
 		return try(exec.Command("docker-compose", append([]string{"--file", "../../examples/compose.yaml",

@@ -13,9 +13,9 @@ import (
 	"testing"
 )
 
-// TestImage looks at what is in the image and what is said about it.
+// TestImage checks the image's files and its metadata.
 func TestImage(t *testing.T) {
-	needImages(t)
+	requireImages(t)
 	if names := slices.Sorted(maps.Keys(content(t, releaseImage))); !slices.Equal(names, []string{"healthctl", "healthprobe"}) {
 		t.Errorf("the image holds %q", names)
 	}
@@ -34,10 +34,10 @@ func TestImage(t *testing.T) {
 	}
 }
 
-// TestReproducible compares the programs in images for several platforms with those that a build in
-// another directory, with another build cache, makes.
+// TestReproducible compares the programs in images for several platforms with those from a build in
+// another directory, with another build cache.
 func TestReproducible(t *testing.T) {
-	needImages(t)
+	requireImages(t)
 	for platform, env := range map[string][]string{
 		"linux/amd64":  {"GOARCH=amd64"},
 		"linux/arm64":  {"GOARCH=arm64"},
@@ -48,10 +48,10 @@ func TestReproducible(t *testing.T) {
 			if err := buildImage("--tag", tag, "--platform", platform); err != nil {
 				t.Fatal(err)
 			}
-			here := build(t, append(env, "GOOS=linux")...)
+			local := build(t, append(env, "GOOS=linux")...)
 			programs := content(t, tag)
 			for _, name := range []string{"healthprobe", "healthctl"} {
-				want, err := os.ReadFile(filepath.Join(here, name))
+				want, err := os.ReadFile(filepath.Join(local, name))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -63,7 +63,7 @@ func TestReproducible(t *testing.T) {
 	}
 }
 
-// content returns the regular files of an image by their names, less those that the engine adds.
+// content returns the regular files of an image by their names, without those that the engine adds.
 func content(t *testing.T, image string) map[string]string {
 	t.Helper()
 	id := docker(t, "create", image)
@@ -75,7 +75,7 @@ func content(t *testing.T, image string) map[string]string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	engines := []string{".dockerenv", "dev/console", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf"}
+	added := []string{".dockerenv", "dev/console", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf"}
 	files := map[string]string{}
 	for r := tar.NewReader(f); ; {
 		h, err := r.Next()
@@ -85,7 +85,7 @@ func content(t *testing.T, image string) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.Typeflag == tar.TypeDir || slices.Contains(engines, h.Name) {
+		if h.Typeflag == tar.TypeDir || slices.Contains(added, h.Name) {
 			continue
 		}
 		text, err := io.ReadAll(r)

@@ -18,19 +18,18 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// The engine of this run, or why there is none, and a directory that goes with the run.
 var (
-	workdir      string
-	cgroupParent string
-	missing      error
+	workdir      string // removed after the run
+	cgroupParent string // of the containers
+	missing      error  // why there is no engine
 )
 
-// The engine is told to stop when the thread that started it ends, however that comes about.
+// The kernel stops the engine when the thread that started it ends, for whatever reason (Pdeathsig).
 // This keeps TestMain on the main thread, which ends with the process.
 func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
-	// Client and engine must be of one age, so the system's own programs come first.
+	// Client and engine must be of the same version, so the system's own programs come first.
 	os.Setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin:"+os.Getenv("PATH"))
 	os.Unsetenv("DOCKER_CONTEXT")
 	os.Exit(run(m))
@@ -66,7 +65,7 @@ func requirements() error {
 	return nil
 }
 
-func needEngine(t testing.TB) {
+func requireEngine(t testing.TB) {
 	t.Helper()
 	testenv.Require(t, missing == nil, "%v", missing)
 }
@@ -96,14 +95,14 @@ func startEngine(dir string) (stop func(), err error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	gone := make(chan struct{})
-	go func() { cmd.Wait(); close(gone) }()
+	exited := make(chan struct{})
+	go func() { cmd.Wait(); close(exited) }()
 	stop = func() {
 		if out, _, _ := tryDocker("ps", "-aq"); out != "" {
 			tryDocker(append([]string{"rm", "-fv"}, strings.Fields(out)...)...)
 		}
 		cmd.Process.Signal(syscall.SIGTERM)
-		<-gone
+		<-exited
 		groups, _ := filepath.Glob("/sys/fs/cgroup/*" + cgroupParent)
 		for _, group := range append(groups, "/sys/fs/cgroup"+cgroupParent) {
 			os.Remove(filepath.Join(group, "buildkit"))
@@ -117,12 +116,12 @@ func startEngine(dir string) (stop func(), err error) {
 		if time.Since(start) > time.Minute {
 			stop()
 			text, _ := os.ReadFile(log.Name())
-			return nil, fmt.Errorf("dockerd does not answer; its log says:\n%s", text)
+			return nil, fmt.Errorf("dockerd does not answer; its log:\n%s", text)
 		}
 	}
 }
 
-// tryDocker runs the client, for what may fail.
+// tryDocker runs the client and leaves it to the caller whether it may fail.
 func tryDocker(args ...string) (stdout, stderr string, code int) {
 	return try(exec.Command("docker", args...))
 }
@@ -138,7 +137,7 @@ func try(cmd *exec.Cmd) (stdout, stderr string, code int) {
 	return strings.TrimSpace(out.String()), strings.TrimSpace(errs.String()), code
 }
 
-// docker runs the client, for what may not fail, and returns its output.
+// docker runs the client, fails the test if that fails, and returns its output.
 func docker(t testing.TB, args ...string) string {
 	t.Helper()
 	stdout, stderr, code := tryDocker(args...)
@@ -148,12 +147,12 @@ func docker(t testing.TB, args ...string) string {
 	return stdout
 }
 
-// hardened is how a careful user runs an application: nothing writable but the state directory. The
-// option is uid because runc gives the mount the mode of the directory that an image has there.
+// hardened is how a careful user runs an application: nothing is writable but the state directory.
+// It is uid and not mode because runc ignores mode where the image has a directory at that path.
 var hardened = []string{"--network=none", "--read-only", "--user=65532:65532", "--cap-drop=ALL",
 	"--security-opt=no-new-privileges", "--tmpfs=/run:uid=65532"}
 
-// start runs a container in the background and removes it with the test.
+// start runs a container in the background until the test ends.
 func start(t testing.TB, args ...string) (id string) {
 	t.Helper()
 	id = docker(t, append([]string{"run", "--detach"}, args...)...)
@@ -161,7 +160,7 @@ func start(t testing.TB, args ...string) (id string) {
 	return id
 }
 
-// await asks until the answer is the one wanted. Its limit is for a test that hangs, not a promise.
+// await asks until the answer is the one wanted. The limit only stops a test that hangs.
 func await(t testing.TB, want string, ask func() string) {
 	t.Helper()
 	var got string
@@ -173,7 +172,7 @@ func await(t testing.TB, want string, ask func() string) {
 	t.Fatalf("still %q, not %q", got, want)
 }
 
-// inspect returns one value that the engine knows about a container or an image.
+// inspect returns what the engine records about a container or an image.
 func inspect(t testing.TB, id, format string) string {
 	t.Helper()
 	return docker(t, "inspect", "--format", format, id)

@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// lastCheck is how the engine remembers its latest health check.
+// lastCheck formats the engine's record of its latest health check: status and output.
 const lastCheck = `{{with $log := .State.Health.Log}}{{with index $log (len (slice $log 1))}}{{.ExitCode}} {{.Output}}{{end}}{{end}}`
 
-// TestHealthcheck follows the application of the example image through an error and back, as
-// restricted as a careful user runs it.
+// TestHealthcheck takes the example image's application into an error and back, under a careful
+// user's restrictions.
 func TestHealthcheck(t *testing.T) {
-	needImages(t)
+	requireImages(t)
 	id := start(t, slices.Concat(hardened, []string{"--tmpfs=/spool:uid=65532", "--health-interval=100ms", "--health-retries=1", exampleImage})...)
 	expect := func(status, check string) {
 		t.Helper()
@@ -32,9 +32,9 @@ func TestHealthcheck(t *testing.T) {
 	expect("unhealthy", "1 unhealthy: worker: error 7: closed for the night")
 }
 
-// TestExecEntrypoint gives an image whose application knows nothing of this a health check.
+// TestExecEntrypoint adds a health check to an image whose application does not know about health checks.
 func TestExecEntrypoint(t *testing.T) {
-	needImages(t)
+	requireImages(t)
 	dockerfile := `
 FROM ` + debianImage + `
 COPY --from=` + releaseImage + ` /healthprobe /healthctl /
@@ -63,7 +63,7 @@ CMD ["sleep", "infinity"]
 // TestInstall copies the programs into a volume from their scratch image, as an initContainer does,
 // and runs them from an image that was built without them.
 func TestInstall(t *testing.T) {
-	needImages(t)
+	requireImages(t)
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
@@ -79,8 +79,8 @@ func TestInstall(t *testing.T) {
 	if out := docker(t, "exec", id, "/tools/healthprobe", "-v"); !strings.Contains(out, "guest") {
 		t.Errorf("healthprobe -v says %q", out)
 	}
-	// Where nothing may be executed the probe would fail to start, which the kubelet discards: the
-	// installation is the last place that can say so.
+	// Where nothing may be executed the probe could not start. The kubelet does not report that, so the
+	// installation is the last step that can.
 	_, stderr, code := tryDocker(slices.Concat(install, []string{"--tmpfs=/tools:mode=1777,noexec", releaseImage, "install", "/tools"})...)
 	if code != 1 || !strings.Contains(stderr, "noexec") || !strings.Contains(stderr, "/tools") {
 		t.Errorf("install into a volume mounted noexec: status %d, %q", code, stderr)

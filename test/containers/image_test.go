@@ -16,7 +16,7 @@ const (
 	version      = "v0.0.0-test"
 	releaseImage = "healthprobe"
 	exampleImage = "healthprobe-example"
-	debianImage  = "golang:1.26" // the stand-in; for tests it is an image that has a shell
+	debianImage  = "golang:1.26" // the stand-in, which tests also use as an image with a shell
 )
 
 // images are built once, by the first test that needs them.
@@ -35,9 +35,9 @@ var images = sync.OnceValue(func() error {
 	return nil
 })
 
-func needImages(t testing.TB) {
+func requireImages(t testing.TB) {
 	t.Helper()
-	needEngine(t)
+	requireEngine(t)
 	if err := images(); err != nil {
 		t.Fatal(err)
 	}
@@ -56,8 +56,8 @@ func buildImage(args ...string) error {
 	return nil
 }
 
-// standIn makes golang:1.26 from Debian's packages and this machine's own Go and module cache: no
-// registry may be in reach, and what a test builds must not depend on what a tag means today.
+// standIn makes golang:1.26 from Debian's packages and this machine's own Go and module cache. There
+// may be no network to a registry, and what a test builds must not depend on what a tag means today.
 func standIn() error {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -89,7 +89,7 @@ func standIn() error {
 			"-c", "ENV GOPATH=/go GOPROXY=off GOTOOLCHAIN=local", image, debianImage})
 }
 
-// debootstrap leaves a minimal Debian in the archive, which later runs find there.
+// debootstrap makes an archive of a minimal Debian, which is kept for later runs.
 func debootstrap(archive string) error {
 	dir, err := os.MkdirTemp("", "healthprobe-minbase-")
 	if err != nil {
@@ -99,13 +99,14 @@ func debootstrap(archive string) error {
 	if err := os.MkdirAll(filepath.Dir(archive), 0o755); err != nil {
 		return err
 	}
-	root, half := filepath.Join(dir, "root"), archive+".new"
+	root, partial := filepath.Join(dir, "root"), archive+".new"
 	return sequence(
 		[]string{"debootstrap", "--variant=minbase", "bookworm", root},
-		[]string{"tar", "-cf", half, "--exclude=./var/cache/apt", "--exclude=./var/lib/apt/lists", "-C", root, "."},
-		[]string{"mv", half, archive})
+		[]string{"tar", "-cf", partial, "--exclude=./var/cache/apt", "--exclude=./var/lib/apt/lists", "-C", root, "."},
+		[]string{"mv", partial, archive})
 }
 
+// sequence runs commands until one fails.
 func sequence(commands ...[]string) error {
 	for _, args := range commands {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {

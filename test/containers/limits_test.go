@@ -12,43 +12,41 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// An exec probe runs inside the limits of the container it asks about. These tests narrow them
-// around a healthy application and compare the two doors and the script that the probe replaces.
+// An exec probe runs within the limits of the container that it checks. These tests lower them around
+// a healthy application and compare the direct entry, the runtime entry and a bash script.
 
 const repeats = 20
 
-// checks are commands for a container that toolbox is mounted in.
+// checks are commands for a container that has toolbox mounted.
 var checks = []struct {
 	name    string
 	command []string
 }{
-	{"direct door", []string{"/tools/healthprobe"}},
-	{"runtime door", []string{"/tools/runtime"}},
+	{"direct entry", []string{"/tools/healthprobe"}},
+	{"runtime entry", []string{"/tools/runtime"}},
 	{"bash script", []string{"/tools/check.bash"}},
 }
 
-// toolbox holds the released programs, the runtime door and the script.
+// toolbox returns a directory with the released programs, healthprobe with the runtime entry, and the
+// script.
 func toolbox(t *testing.T) (dir string) {
 	t.Helper()
 	dir = build(t)
-	door := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o", filepath.Join(dir, "runtime"), "../../cmd/healthprobe")
-	door.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if _, stderr, code := try(door); code != 0 {
-		t.Fatal(stderr)
-	}
-	if err := os.CopyFS(dir, os.DirFS("../compat/testdata")); err != nil {
+	if err := testenv.BuildPackage(filepath.Join(dir, "runtime"), "./cmd/healthprobe", "-ldflags=-w"); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(filepath.Join(dir, "check.bash"), 0o755); err != nil {
+	if err := sequence([]string{"install", "-m", "755", "../compat/testdata/check.bash", dir}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-// occupant starts an application that is a single process with a single thread.
-func occupant(t *testing.T, perl string) (id string) {
+// startApplication starts a single process with a single thread, which runs perl first.
+func startApplication(t *testing.T, perl string) (id string) {
 	t.Helper()
 	id = start(t, slices.Concat(hardened, []string{"--volume=" + toolbox(t) + ":/tools:ro",
 		"--env=LIVENESS_UNIT_NAME=web", "--entrypoint=/tools/healthctl", debianImage, "exec",
@@ -68,10 +66,10 @@ func awaitReady(t *testing.T, id string) (pid string) {
 	return pid
 }
 
-// right runs one check and says whether it told healthy from unhealthy as it should. runc needs
-// threads of its own before the check starts, and on a busy machine it too fails for want of them.
-// That says nothing about the check, which is then run again; only runc is linked with cgo.
-func right(t *testing.T, id string, command []string, healthy bool) bool {
+// correct runs one check and reports whether its verdict was correct. runc needs threads of its own
+// before the check starts, and on a busy machine it too runs out of them (only runc is linked with
+// cgo). That is no result of the check, which then runs again.
+func correct(t *testing.T, id string, command []string, healthy bool) bool {
 	t.Helper()
 	for range 100 {
 		stdout, stderr, code := tryDocker(append([]string{"exec", id}, command...)...)
@@ -90,15 +88,15 @@ func right(t *testing.T, id string, command []string, healthy bool) bool {
 }
 
 func TestPidsLimit(t *testing.T) {
-	needImages(t)
-	id := occupant(t, "")
+	requireImages(t)
+	id := startApplication(t, "")
 	awaitReady(t, id)
 	current := cgroupFile(t, id, "pids", "pids.current")
 	table := newTable("free pids")
 	for free := range 6 {
 		table += fmt.Sprintf("\n| %d |", free)
 		for _, check := range checks {
-			good := 0
+			right := 0
 			for _, code := range []string{"0", "3"} {
 				docker(t, "update", "--pids-limit=-1", id)
 				docker(t, "exec", id, "/tools/healthctl", "set", code, "no database")
@@ -106,18 +104,18 @@ func TestPidsLimit(t *testing.T) {
 				docker(t, "update", fmt.Sprintf("--pids-limit=%d", 1+free), id)
 				for range repeats {
 					await(t, "1", func() string { return number(t, current) })
-					if right(t, id, check.command, code == "0") {
-						good++
+					if correct(t, id, check.command, code == "0") {
+						right++
 					}
 				}
 			}
-			table += fmt.Sprintf(" %d |", good)
-			if check.name == "direct door" && good != 2*repeats {
-				t.Errorf("with %d pids free the direct door was right %d times of %d", free, good, 2*repeats)
+			table += fmt.Sprintf(" %d |", right)
+			if check.name == "direct entry" && right != 2*repeats {
+				t.Errorf("with %d pids free the direct entry was right %d times of %d", free, right, 2*repeats)
 			}
 		}
 	}
-	t.Logf("right verdicts of %d, half of them healthy\n\n%s", 2*repeats, table)
+	t.Logf("correct verdicts of %d, half of them healthy\n\n%s", 2*repeats, table)
 }
 
 func number(t testing.TB, path string) string {
@@ -129,15 +127,15 @@ func number(t testing.TB, path string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// TestMemoryLimit leaves a container just so much memory. When that is not enough for a check, the
-// kernel kills the largest process of the container, which is the application. docker exec needs some
-// of it too, before the check starts, so the check is also run without: started by a shell that
-// enters the container by itself.
+// TestMemoryLimit leaves a container only so much free memory. When that is not enough for a check,
+// the application is OOM-killed: it is the largest process of the container. docker exec needs some of
+// the memory too, before the check starts, so the check also runs without docker exec: by a shell that
+// enters the container itself.
 func TestMemoryLimit(t *testing.T) {
-	needImages(t)
-	id := occupant(t, `$x = "x" x (32 << 20)`)
+	requireImages(t)
+	id := startApplication(t, `$x = "x" x (32 << 20)`)
 	dockerExec := func(_ string, command []string) { tryDocker(append([]string{"exec", id}, command...)...) }
-	for _, door := range []struct {
+	for _, way := range []struct {
 		name  string
 		enter func(pid string, command []string)
 		rooms []int
@@ -150,7 +148,7 @@ func TestMemoryLimit(t *testing.T) {
 				docker(t, "start", id)
 				pid := awaitReady(t, id)
 				limitMemory(t, id, room)
-				door.enter(pid, command)
+				way.enter(pid, command)
 				if !sleeping(pid) {
 					killed++
 					docker(t, "wait", id)
@@ -159,23 +157,23 @@ func TestMemoryLimit(t *testing.T) {
 			return killed
 		}
 		table := newTable("free memory")
-		for _, room := range door.rooms {
+		for _, room := range way.rooms {
 			counts := map[string]int{}
 			table += fmt.Sprintf("\n| %d KiB |", room)
 			for _, check := range checks {
 				counts[check.name] = kills(room<<10, check.command)
 				table += fmt.Sprintf(" %d |", counts[check.name])
 			}
-			if counts["direct door"] > 0 && counts["bash script"] == 0 {
-				t.Errorf("%s with %d KiB free: the probe killed the application %d times, the script never", door.name, room, counts["direct door"])
+			if counts["direct entry"] > 0 && counts["bash script"] == 0 {
+				t.Errorf("%s with %d KiB free: the probe killed the application %d times, the script never", way.name, room, counts["direct entry"])
 			}
 		}
-		t.Logf("%s: application killed, of %d checks\n\n%s", door.name, repeats, table)
+		t.Logf("%s: application killed, of %d checks\n\n%s", way.name, repeats, table)
 	}
 }
 
-// enter runs a command in the namespaces and the memory cgroup of a container, all of which its shell
-// has joined before it becomes the command.
+// enter runs a command in the namespaces and the memory cgroup of a container. A shell joins them and
+// then executes the command, so that the command's memory is all charged there.
 func enter(t *testing.T, id, pid string, command []string) {
 	t.Helper()
 	group, err := os.OpenFile(cgroupFile(t, id, "memory", "cgroup.procs"), os.O_WRONLY, 0)
@@ -190,7 +188,7 @@ func enter(t *testing.T, id, pid string, command []string) {
 	try(cmd)
 }
 
-// newTable is the head of a table with a column for each check.
+// newTable returns the head of a table with a column for each check.
 func newTable(first string) string {
 	head := "| " + first + " |"
 	for _, check := range checks {
@@ -199,8 +197,8 @@ func newTable(first string) string {
 	return head + "\n|" + strings.Repeat("---|", len(checks)+1)
 }
 
-// sleeping says whether a process that does nothing else still sleeps. One that was killed wakes up,
-// and gives its memory back before it can sleep again.
+// sleeping reports whether a process that does nothing else still sleeps. One that was killed wakes up,
+// and frees its memory before it can sleep again.
 func sleeping(pid string) bool {
 	for {
 		stat, _ := os.ReadFile(filepath.Join("/proc", pid, "stat"))
@@ -215,7 +213,7 @@ func sleeping(pid string) bool {
 	}
 }
 
-// limitMemory sets the limit of a container's memory to what it uses and room more.
+// limitMemory limits a container to the memory that it uses now and room bytes more.
 func limitMemory(t *testing.T, id string, room int) {
 	t.Helper()
 	limit := cgroupFile(t, id, "memory", "memory.limit_in_bytes")

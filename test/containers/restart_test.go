@@ -3,7 +3,6 @@
 package containers
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,13 +10,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 // TestRestart restarts an application whose state directory outlives it, and which is pid 1 in every
-// life, while probes run as fast as they can. What an earlier life left behind must never speak for
-// a later one. A check of the pid alone is healthy whenever the probe says "stale state".
+// run, while probes run as fast as they can. The state of a previous run must never make a later one
+// healthy. A check of the pid alone is healthy whenever the probe prints "stale state".
 func TestRestart(t *testing.T) {
-	needImages(t)
+	requireImages(t)
 	const restarts = 50
 	dir := t.TempDir()
 	run, gates := filepath.Join(dir, "run"), filepath.Join(dir, "gates")
@@ -29,23 +30,21 @@ func TestRestart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	life := filepath.Join(dir, "life")
-	build := exec.Command("go", "build", "-o", life, "./testdata/life")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if _, stderr, code := try(build); code != 0 {
-		t.Fatal(stderr)
+	app := filepath.Join(dir, "app")
+	if err := testenv.BuildPackage(app, "./test/containers/testdata/app"); err != nil {
+		t.Fatal(err)
 	}
 	id := start(t, "--network=none", "--read-only", "--user=65532:65532", "--cap-drop=ALL",
-		"--security-opt=no-new-privileges", "--env=LIVENESS_UNIT_NAME=life",
-		"--volume="+run+":/run", "--volume="+gates+":/gates:ro", "--volume="+life+":/life:ro",
-		"--entrypoint=/life", releaseImage, "/gates")
+		"--security-opt=no-new-privileges", "--env=LIVENESS_UNIT_NAME=app",
+		"--volume="+run+":/run", "--volume="+gates+":/gates:ro", "--volume="+app+":/app:ro",
+		"--entrypoint=/app", releaseImage, "/gates")
 
 	p := &prober{t: t, group: cgroupFile(t, id, "pids", "cgroup.procs")}
 	p.run(2)
 	defer p.halt()
 	gate := func(name string) { touch(t, filepath.Join(gates, name)) }
 	for n := range restarts {
-		// Half of the lives are killed at once, half asked to stop first.
+		// Half of the runs are killed at once, half are asked to stop first.
 		for _, name := range []string{"load", "set"} {
 			os.Remove(filepath.Join(gates, name))
 		}
@@ -61,21 +60,21 @@ func TestRestart(t *testing.T) {
 			await(t, "stale state", func() string { return p.last(pid) })
 		}
 		gate("load")
-		await(t, "not set since load", func() string { return p.last(pid) })
+		await(t, "not set", func() string { return p.last(pid) })
 		p.allowed.Store(pid, true)
 		gate("set")
 		await(t, "healthy", func() string { return p.last(pid) })
 	}
 	p.halt()
-	t.Logf("%d restarts, probes by answer: %v", restarts, p.answers)
+	t.Logf("%d restarts; probes, by answer: %v", restarts, p.answers)
 }
 
-// A prober runs the probe inside the container whose processes group lists, without the engine's
-// help, which would take a hundred times as long. It notes what was said of each life's pid 1.
+// A prober runs the probe inside the container whose processes group lists. It does so without the
+// engine, which would take a hundred times as long, and notes the answers for each run's pid 1.
 type prober struct {
 	t       *testing.T
 	group   string
-	allowed sync.Map // pid 1 of the lives that may be healthy, by the pid they have outside
+	allowed sync.Map // pid 1 of the runs that may be healthy, by its pid outside
 	done    atomic.Bool
 	wait    sync.WaitGroup
 
@@ -113,19 +112,19 @@ func (p *prober) probe() {
 		return
 	}
 	_, stderr, code := try(exec.Command("nsenter", "--target="+pid, "--mount", "--pid",
-		"/healthprobe", "-rundir=/run", "-unit=life"))
+		"/healthprobe", "-rundir=/run", "-unit=app"))
 	_, allowed := p.allowed.Load(pid)
 	answer := "other: " + stderr
 	switch {
 	case code == 0:
 		answer = "healthy"
 		if !allowed {
-			p.t.Errorf("healthy before this life's set")
+			p.t.Errorf("healthy before this run's set")
 		}
-	case !strings.HasPrefix(stderr, "unhealthy: life: "):
-		answer = "not entered" // the life ended, or the engine had not finished building its namespaces
+	case !strings.HasPrefix(stderr, "unhealthy: app: "):
+		answer = "not entered" // the run ended, or the engine had not finished building its namespaces
 	default:
-		for _, known := range []string{"stale state", "not loaded", "not set since load"} {
+		for _, known := range []string{"stale state", "not loaded", "not set"} {
 			if strings.Contains(stderr, known) {
 				answer = known
 			}
@@ -137,7 +136,7 @@ func (p *prober) probe() {
 	p.latest[pid] = answer
 }
 
-// cgroupFile is the path of a container's control file, wherever this machine keeps it.
+// cgroupFile returns the path of a container's control file, whichever cgroup version there is.
 func cgroupFile(t testing.TB, id, controller, name string) string {
 	t.Helper()
 	for _, root := range []string{"/sys/fs/cgroup/" + controller, "/sys/fs/cgroup"} {
@@ -146,7 +145,7 @@ func cgroupFile(t testing.TB, id, controller, name string) string {
 			return path
 		}
 	}
-	t.Fatal(fmt.Sprintf("no cgroup of %s has a %s", id, name))
+	t.Fatalf("no cgroup of %s has a %s", id, name)
 	return ""
 }
 

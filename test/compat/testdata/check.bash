@@ -1,6 +1,7 @@
 #!/bin/bash
-# The health check that healthprobe replaces, written afresh: there is a pid, the process exists,
-# and the error is 0. It forks nothing, so that comparisons with it are fair.
+# The three checks that healthprobe replaces, written with care: there is a pid,
+# the process exists, and the error is 0. original.bash is less careful. This one
+# forks nothing, so that comparisons of cost with it are fair.
 dir=${LIVENESS_RUNDIR:-/run}/${LIVENESS_UNIT_NAME:-$HOSTNAME}
 
 unhealthy() {

@@ -1,7 +1,8 @@
-"""The Python module that package writer stands beside, written afresh.
+"""The Python module that package writer stands beside, written with care.
 
-load() once the environment is sane, set(0) before the main loop, set(n) when something is wrong,
-reset() at shutdown. It knows two files, and load() leaves the error of an earlier life alone.
+Call load() once the environment is sane, set(0) before the main loop, set(n)
+when something is wrong, reset() at shutdown. It writes two files, and load()
+leaves the error of a previous run alone. original_liveness.py is less careful.
 """
 
 import os
@@ -29,7 +30,7 @@ def set(code):
 
 
 def reset():
-    """Puts the state back to what it was at startup."""
+    """Removes both files, as before load."""
     for name in ("error", "pid"):
         try:
             os.remove(os.path.join(_dir, name))

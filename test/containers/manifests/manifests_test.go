@@ -1,5 +1,7 @@
-// Package manifests checks examples/kubernetes.yaml against the API's own types, and runs the probes
-// that it names. It is a module of its own so that the project does not depend on those types.
+// Package manifests checks examples/kubernetes.yaml against the types of the Kubernetes API, and runs
+// its probes. It is a module of its own so that the project does not depend on those types:
+//
+//	cd test/containers/manifests && go test ./...
 package manifests
 
 import (
@@ -21,7 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// pods decodes the file, strictly: a field that the API does not have is an error.
+// pods returns the pods of the file's deployments. A field that the API does not have is an error.
 func pods(t *testing.T) map[string]corev1.PodSpec {
 	t.Helper()
 	text, err := os.ReadFile("../../../examples/kubernetes.yaml")
@@ -54,8 +56,8 @@ func pods(t *testing.T) map[string]corev1.PodSpec {
 	}
 }
 
-// TestRules holds every container to what the head of the file says of all of them, and the file to
-// the variants that it should show.
+// TestRules checks what the comment at the top of the file promises for every container, and that the
+// file shows all the variants.
 func TestRules(t *testing.T) {
 	var shared, installed, image bool
 	for name, pod := range pods(t) {
@@ -83,7 +85,7 @@ func TestRules(t *testing.T) {
 				units[unit] = true
 				state := mounted(pod, c, rundir)
 				if state == nil || state.EmptyDir == nil || state.EmptyDir.Medium != corev1.StorageMediumMemory {
-					t.Errorf("container %s keeps its state in %q, which is no volume in memory", c.Name, rundir)
+					t.Errorf("container %s keeps its state in %q, which is not a volume in memory", c.Name, rundir)
 				}
 				startup, live, ready := command(t, c.StartupProbe), command(t, c.LivenessProbe), command(t, c.ReadinessProbe)
 				if !slices.Contains(live, "-live") || !slices.Equal(startup, live) || slices.Contains(ready, "-live") {
@@ -91,7 +93,7 @@ func TestRules(t *testing.T) {
 				}
 				for _, program := range []string{live[0], ready[0]} {
 					if !provided(pod, c, program) {
-						t.Errorf("container %s: nothing brings %s", c.Name, program)
+						t.Errorf("container %s: nothing provides %s", c.Name, program)
 					}
 				}
 			}
@@ -102,7 +104,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// command is what a probe runs.
+// command returns what a probe runs.
 func command(t *testing.T, p *corev1.Probe) []string {
 	t.Helper()
 	if p == nil || p.Exec == nil || len(p.Exec.Command) == 0 {
@@ -135,8 +137,8 @@ func mounted(pod corev1.PodSpec, c corev1.Container, at string) *corev1.Volume {
 	return nil
 }
 
-// provided says whether the image (by convention in its root), an image volume or an initContainer
-// that installs it brings a program.
+// provided reports whether a program comes from the image (by convention in its root), from an image
+// volume, or from an initContainer that installs it.
 func provided(pod corev1.PodSpec, c corev1.Container, program string) bool {
 	dir, name := path.Split(program)
 	if name != "healthprobe" {

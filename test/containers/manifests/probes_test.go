@@ -14,8 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// TestProbes runs every probe of the file through the life of an application, with the variables of
-// its container, except that the state is in a directory of the test's.
+// TestProbes runs every probe of the file with the variables of its container, at each step from before
+// an application's load until after its exit. Only the state is in a directory of the test's.
 func TestProbes(t *testing.T) {
 	programs := t.TempDir()
 	build := exec.Command("sh", "./build.sh", programs)
@@ -59,7 +59,7 @@ func follow(t *testing.T, programs string, pod corev1.PodSpec, c corev1.Containe
 		}
 	}
 
-	// What the initContainers do must work too.
+	// The commands of the initContainers must work too.
 	for _, init := range pod.InitContainers {
 		tools := t.TempDir()
 		control(append(slices.Clone(init.Command[1:len(init.Command)-1]), tools)...)
@@ -94,5 +94,5 @@ func follow(t *testing.T, programs string, pod corev1.PodSpec, c corev1.Containe
 	}
 	app.Process.Kill()
 	app.Wait()
-	expect("after its end", false, false)
+	expect("after its exit", false, false)
 }

@@ -1,5 +1,5 @@
-// Life is an application whose steps the test times: before load and before its first set it waits
-// for a file of that name in the directory that is its argument.
+// App is an application whose steps the test times: before load and before its first set it waits for
+// a file called load or set in the directory that is its argument.
 package main
 
 import (
