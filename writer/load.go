@@ -33,6 +33,9 @@ func (u *Unit) load(ctx context.Context, checks []Check) error {
 	if u.anyOwner {
 		return errors.New("there is no process to record: open the unit without WithAnyOwner")
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	me, err := identify(u.pid)
 	if err != nil {
 		return err
@@ -71,16 +74,14 @@ func (u *Unit) load(ctx context.Context, checks []Check) error {
 		if err := d.replace(state.PidFile, state.FormatNumber(&buf, me.Pid)); err != nil {
 			return err
 		}
-		u.loaded = true
+		u.loaded.Store(true)
 		return nil
 	})
 }
 
 // claim locks the unit and, if it is free for me, clears it and calls then.
 func (u *Unit) claim(me state.Identity, then func(*directory) error) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	d, err := u.lock(true)
+	d, err := u.lock(true, false)
 	if err != nil {
 		return err
 	}
@@ -107,11 +108,9 @@ func (u *Unit) Reset() error {
 }
 
 func (u *Unit) reset() error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	d, err := u.lock(false)
+	d, err := u.lock(false, false)
 	if isAbsent(err) {
-		u.loaded = false
+		u.loaded.Store(false)
 		return nil
 	}
 	if err != nil {
@@ -134,6 +133,6 @@ func (u *Unit) reset() error {
 	if err := d.clear(); err != nil {
 		return err
 	}
-	u.loaded = false
+	u.loaded.Store(false)
 	return nil
 }

@@ -5,98 +5,186 @@ package writer
 import (
 	"errors"
 	"os"
-	"syscall"
 	"time"
 
+	"github.com/healthprobe/healthprobe/internal/state"
 	"golang.org/x/sys/unix"
 )
 
-// lockWait is how long lockDirectory tries to get the lock.
+// lockFile is in the unit directory, and whoever may write there may open it.
+// The directory itself is no lock: everyone who may read it, which the probe
+// must, could hold it.
+const lockFile = ".lock"
+
+// lockWait is how long a call tries to get the lock.
 const lockWait = 2 * time.Second
+
+// unfinished is the sticky bit, which marks a directory that lockDirectory has
+// made but not yet given its mode: mkdir(2) subtracts the umask. If we are killed
+// in between, the next load finds the mark and finishes. No directory that is
+// meant for sharing looks like this, since those are writable for others.
+const unfinished = unix.S_ISVTX
 
 // lockDirectory opens the unit directory at path and takes its lock: flock(2),
 // which the kernel drops with the descriptor, however its holder ends. The error
-// is EWOULDBLOCK if another process held it for lockWait. With create, a
+// is EWOULDBLOCK if another process holds it until deadline, and errBusy if
+// several do in turn. With create, a
 // directory that does not exist is made, as 0755.
-//
-// A child of this process, between fork and exec, has a copy of the descriptor
-// and with it the lock, so nothing is forked from here to close.
-func lockDirectory(path string, create bool) (*directory, error) {
-	made := false
-	for wait := newWait(); ; {
-		syscall.ForkLock.RLock()
-		d, err := tryLock(path)
-		if err == nil && made {
-			err = d.do("chmod", "", func() error { return unix.Fchmod(d.fd, 0o755) }) // whatever the umask
-		}
+func lockDirectory(path string, create bool, deadline time.Time) (*directory, error) {
+	for {
+		d, err := openDirectory(path)
 		if err == nil {
-			return d, nil
-		}
-		if d != nil {
-			unix.Close(d.fd)
-		}
-		syscall.ForkLock.RUnlock()
-		switch {
-		case errors.Is(err, unix.EWOULDBLOCK) && wait.more():
-		case errors.Is(err, os.ErrNotExist) && create && (!made || wait.more()):
-			_, err := retry(func() (int, error) { return 0, unix.Mkdir(path, 0o755) })
+			if err = d.lock(create, deadline); err == nil {
+				return d, nil
+			}
+			d.close()
+		} else if create && errors.Is(err, os.ErrNotExist) {
+			_, err = retry(func() (int, error) { return 0, unix.Mkdir(path, 0o755|unfinished) })
 			if err != nil && err != unix.EEXIST {
 				return nil, &os.PathError{Op: "mkdir", Path: path, Err: err}
 			}
-			made = made || err == nil
+			err = errReplaced
+		}
+		switch {
+		case errors.Is(err, errReplaced) && time.Now().Before(deadline):
+		case errors.Is(err, errReplaced):
+			return nil, &os.PathError{Op: "flock", Path: path, Err: unix.EWOULDBLOCK}
 		default:
 			return nil, err
 		}
 	}
 }
 
-// tryLock opens the directory and tries to take its lock. If the path now names
-// another directory (this one was removed, and made again), its lock excludes
-// nobody: report EWOULDBLOCK and let the caller retry.
-func tryLock(path string) (*directory, error) {
-	d, err := openDirectory(path)
-	if err != nil {
-		return nil, err
-	}
+// errReplaced means that the lock is on something that was removed meanwhile: it
+// excludes nobody, so start again.
+var errReplaced = errors.New("replaced meanwhile")
+
+func (d *directory) lock(create bool, deadline time.Time) error {
 	var here, there unix.Stat_t
-	err = d.do("flock", "", func() error { return unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB) })
-	if err == nil {
-		err = d.do("stat", "", func() error { return unix.Fstat(d.fd, &here) })
+	if err := d.do("stat", "", func() error { return unix.Fstat(d.fd, &here) }); err != nil {
+		return err
+	}
+	d.uid, d.gid = int(here.Uid), int(here.Gid)
+	err := d.openLock(uint32(here.Mode))
+	if err != nil {
+		return err
+	}
+	if err = d.wait(deadline); err != nil {
+		return err
+	}
+	d.locked = true
+	// The path must still name this directory, and the name this lock.
+	err = d.do("stat", "", func() error { return unix.Fstatat(unix.AT_FDCWD, d.path, &there, unix.AT_SYMLINK_NOFOLLOW) })
+	if errors.Is(err, os.ErrNotExist) || err == nil && !sameFile(&here, &there) {
+		return errReplaced
 	}
 	if err == nil {
-		err = d.do("stat", "", func() error {
-			return unix.Fstatat(unix.AT_FDCWD, d.path, &there, unix.AT_SYMLINK_NOFOLLOW)
-		})
-		if err == nil && (here.Dev != there.Dev || here.Ino != there.Ino) || errors.Is(err, os.ErrNotExist) {
-			err = &os.PathError{Op: "flock", Path: path, Err: unix.EWOULDBLOCK}
+		err = d.do("stat", lockFile, func() error { return unix.Fstat(d.lockFD, &there) })
+	}
+	if err == nil && there.Nlink == 0 {
+		return errReplaced
+	}
+	if err == nil && create && here.Mode&(unfinished|0o022) == unfinished && int(here.Uid) == os.Geteuid() {
+		err = d.do("chmod", "", func() error { return unix.Fchmod(d.fd, 0o755) })
+	}
+	return err
+}
+
+// wait tries to get the lock until deadline. The error is errBusy if others
+// have changed the unit meanwhile, so that nobody has kept it for all that time.
+func (d *directory) wait(deadline time.Time) error {
+	try := func() error { return unix.Flock(d.lockFD, unix.LOCK_EX|unix.LOCK_NB) }
+	err := d.do("flock", lockFile, try)
+	if !errors.Is(err, unix.EWOULDBLOCK) {
+		return err
+	}
+	before := d.changed()
+	for start := time.Now(); errors.Is(err, unix.EWOULDBLOCK); err = d.do("flock", lockFile, try) {
+		if !time.Now().Before(deadline) {
+			if d.changed() != before {
+				return errBusy
+			}
+			return err
+		}
+		time.Sleep(pause(time.Since(start)))
+	}
+	return err
+}
+
+var errBusy = errors.New("others have changed the unit meanwhile")
+
+// changed returns when the directory and the error file changed last. Whatever a
+// holder of the lock does, one of them moves on.
+func (d *directory) changed() (times [2]unix.Timespec) {
+	var dir, file unix.Stat_t
+	if unix.Fstat(d.fd, &dir) == nil {
+		times[0] = dir.Mtim
+	}
+	if unix.Fstatat(d.fd, state.ErrorFile, &file, unix.AT_SYMLINK_NOFOLLOW) == nil {
+		times[1] = file.Mtim
+	}
+	return times
+}
+
+// pause is how long to wait before the next try. It grows, so that a lock held
+// for long costs little, and is short again for whoever has waited long, so that
+// newcomers do not starve them.
+func pause(waited time.Duration) time.Duration {
+	const shortest, longest = time.Millisecond, 10 * time.Millisecond
+	if waited > lockWait/4 {
+		return shortest
+	}
+	return min(max(waited/2, shortest), longest)
+}
+
+// openLock opens the lock file, or makes it: for the directory's owner, and for
+// its group and for others if they may write the directory. The owner and mode
+// are set only on a file that we have just made.
+func (d *directory) openLock(dirMode uint32) error {
+	mode := uint32(0o600)
+	if dirMode&0o020 != 0 {
+		mode |= 0o060
+	}
+	if dirMode&0o002 != 0 {
+		mode |= 0o006
+	}
+	open := func(flags int) func() error {
+		return func() (err error) {
+			d.lockFD, err = unix.Openat(d.fd, lockFile, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+			return err
 		}
 	}
-	d.locked, d.uid, d.gid = err == nil, int(here.Uid), int(here.Gid)
-	return d, err
+	err := d.do("open", lockFile, open(unix.O_RDWR))
+	if errors.Is(err, unix.EROFS) { // it may be locked all the same
+		err = d.do("open", lockFile, open(unix.O_RDONLY))
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	err = d.do("create", lockFile, open(unix.O_RDWR|unix.O_CREAT|unix.O_EXCL))
+	if errors.Is(err, os.ErrExist) {
+		return errReplaced // another process was faster
+	}
+	if err == nil {
+		err = d.own(d.lockFD, lockFile, mode)
+	}
+	return err
 }
 
-// close closes the directory, which releases the lock.
+func sameFile(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
+
+// close releases the lock and closes the directory. Releasing it by name, and
+// not only by closing the descriptor, also releases it for a child that was
+// forked meanwhile and has a copy.
 func (d *directory) close() {
-	unix.Close(d.fd)
 	if d.locked {
-		syscall.ForkLock.RUnlock()
+		unix.Flock(d.lockFD, unix.LOCK_UN)
 	}
-}
-
-// wait is the time left to get a lock.
-type wait struct {
-	until time.Time
-	pause time.Duration
-}
-
-func newWait() *wait { return &wait{time.Now().Add(lockWait), time.Millisecond} }
-
-// more sleeps for 1 to 10 ms, and reports whether there was time left.
-func (w *wait) more() bool {
-	if time.Now().After(w.until) {
-		return false
+	if d.lockFD >= 0 {
+		unix.Close(d.lockFD)
 	}
-	time.Sleep(w.pause)
-	w.pause = min(w.pause*2, 10*time.Millisecond)
-	return true
+	unix.Close(d.fd)
+	if d.turn != nil {
+		<-d.turn
+	}
 }

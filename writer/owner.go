@@ -121,7 +121,7 @@ func (u *Unit) checkOwner(o owner) error {
 		return refuse(ErrNotLoaded, "not loaded: %s/pid holds %q, which is not a pid: load again", u.Dir(), o.pidHeld)
 	case o.malformed:
 		return refuse(ErrNotLoaded, "not loaded: %s/identity is malformed: load again, or remove it if another program wrote pid", u.Dir())
-	case o.id.Pid == 0 && o.pid != demand && (u.given || u.loaded):
+	case o.id.Pid == 0 && o.pid != demand && (u.given || u.loaded.Load()):
 		return refuse(ErrOwned, "%s/pid holds %d, not %d: another program has loaded the unit", u.Dir(), o.pid, demand)
 	case o.id.Pid == 0:
 		return nil
@@ -129,7 +129,7 @@ func (u *Unit) checkOwner(o owner) error {
 		return refuse(ErrNotLoaded, "not loaded: %s/identity names pid %d, but pid holds %d: load again, or remove identity if another program wrote pid", u.Dir(), o.id.Pid, o.pid)
 	case o.process.Status == state.Unknown:
 		return u.cannotTell(o)
-	case o.pid != demand && (u.loaded || !o.process.Ended()):
+	case o.pid != demand && (u.loaded.Load() || !o.process.Ended()):
 		return refuse(ErrOwned, "the unit was loaded by pid %d, not by pid %d: give each process its own unit name, or load again", o.pid, demand)
 	case o.process.Ended():
 		return refuse(ErrGone, "pid %d, which loaded the unit, has exited: load again", o.pid)

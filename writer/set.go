@@ -27,9 +27,7 @@ func (u *Unit) SetReason(code int, reason string) error {
 }
 
 func (u *Unit) set(code int, reason string) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	d, err := u.lock(false)
+	d, err := u.lock(false, code != 0)
 	if err != nil {
 		return u.setUnlocked(code, err)
 	}
@@ -45,7 +43,7 @@ func (u *Unit) set(code int, reason string) error {
 		return err
 	}
 	if code < 0 || code > state.MaxNumber {
-		return u.failed(d, code, fmt.Errorf("code %d is out of range: want 0 to %d", code, state.MaxNumber))
+		return u.failed(d, d.openPrevious(), code, fmt.Errorf("code %d is out of range: want 0 to %d", code, state.MaxNumber))
 	}
 	if reason == "" {
 		d.remove(state.ReasonFile) // best effort: the code is valid without its reason, or with an old one
@@ -55,7 +53,7 @@ func (u *Unit) set(code int, reason string) error {
 	}
 	var buf [state.ErrorLimit]byte
 	if err := d.replace(state.ErrorFile, state.FormatNumber(&buf, int32(code))); err != nil {
-		return u.failed(d, code, err)
+		return u.failed(d, d.openPrevious(), code, err)
 	}
 	return nil
 }
@@ -89,17 +87,20 @@ func (u *Unit) setUnlocked(code int, cause error) error {
 		return refuse(u.addHint(cause), "%v; %s/error cannot be read now", u.addHint(cause), u.Dir())
 	}
 	defer d.close()
+	previous := d.openPrevious()
 	if u.check(d) != nil {
+		previous.close()
 		return u.withState(d, cause)
 	}
-	return u.failed(d, code, cause)
+	return u.failed(d, previous, code, cause)
 }
 
 // failed clears the previous state if the new one was to be unhealthy, and
 // returns cause with what the error file holds now.
-func (u *Unit) failed(d *directory, code int, cause error) error {
+func (u *Unit) failed(d *directory, previous *previous, code int, cause error) error {
+	defer previous.close()
 	if code != 0 {
-		if err := d.invalidate(); err != nil {
+		if err := previous.clear(); err != nil {
 			cause = fmt.Errorf("%w; the previous state could not be cleared: %w", cause, err)
 		}
 	}
@@ -134,9 +135,7 @@ func (u *Unit) Beat() error {
 }
 
 func (u *Unit) beat() error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	d, err := u.lock(false)
+	d, err := u.lock(false, false)
 	if isAbsent(err) {
 		return refuse(ErrNotLoaded, "not loaded: no directory %s: load first", u.Dir())
 	}

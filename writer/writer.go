@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
 )
@@ -18,8 +19,8 @@ type Unit struct {
 	given        bool // by WithPid
 	anyOwner     bool
 
-	mu     sync.Mutex // one call at a time, which the lock on disk would do more slowly
-	loaded bool
+	loaded atomic.Bool
+	turn   chan struct{} // full while a call has its turn: see lock
 }
 
 // Option changes which unit Open returns.
@@ -71,7 +72,7 @@ func WithAnyOwner() Option {
 // Open returns the unit that the options and the environment name. It touches no
 // file.
 func Open(options ...Option) (*Unit, error) {
-	u := &Unit{runDir: os.Getenv(state.RunDirEnv), name: os.Getenv(state.UnitEnv), pid: os.Getpid()}
+	u := &Unit{runDir: os.Getenv(state.RunDirEnv), name: os.Getenv(state.UnitEnv), pid: os.Getpid(), turn: make(chan struct{}, 1)}
 	if u.runDir == "" {
 		u.runDir = state.DefaultRunDir
 	}
@@ -101,11 +102,44 @@ func (u *Unit) RunDir() string { return u.runDir }
 // Dir returns the unit's directory.
 func (u *Unit) Dir() string { return u.runDir + "/" + u.name } // not cleaned: the probe opens the same path
 
-// lock takes the unit's lock, and with create makes the directory.
-func (u *Unit) lock(create bool) (*directory, error) {
-	d, err := lockDirectory(u.Dir(), create)
+// lock takes the unit's lock, and with create makes the directory. The calls of
+// one Unit take turns before they try, which is faster than competing for the
+// lock. All of that ends after lockWait. With urgent, do not wait for the turn:
+// an error code must not queue behind heartbeats.
+func (u *Unit) lock(create, urgent bool) (*directory, error) {
+	deadline := time.Now().Add(lockWait)
+	if !urgent && !u.takeTurn(deadline) {
+		return nil, refuse(ErrLocked, "other calls of this process have waited for the lock of %s for %v: try again, and look for a stopped process (lslocks names it)", u.Dir(), lockWait)
+	}
+	d, err := lockDirectory(u.Dir(), create, deadline)
+	if err != nil && !urgent {
+		<-u.turn
+	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, refuse(ErrLocked, "another process has held the lock of %s for %v: try again, and look for a stopped process (lslocks names it)", u.Dir(), lockWait)
 	}
+	if errors.Is(err, errBusy) {
+		return nil, refuse(ErrLocked, "other processes have taken the lock of %s in turn for %v: try again, and let fewer callers set and beat, or less often", u.Dir(), lockWait)
+	}
+	if err == nil && !urgent {
+		d.turn = u.turn
+	}
 	return d, err
+}
+
+// takeTurn waits until no other call of this Unit has its turn. close ends it.
+func (u *Unit) takeTurn(deadline time.Time) bool {
+	select {
+	case u.turn <- struct{}{}:
+		return true
+	default:
+	}
+	timeout := time.NewTimer(time.Until(deadline))
+	defer timeout.Stop()
+	select {
+	case u.turn <- struct{}{}:
+		return true
+	case <-timeout.C:
+		return false
+	}
 }

@@ -77,7 +77,7 @@ func TestLifecycle(t *testing.T) {
 	want(t, u, "not ready: loaded, but not set to 0 yet")
 	must(t, u.Reset())
 	want(t, u, "not loaded: no pid in "+u.Dir())
-	if left, _ := os.ReadDir(u.Dir()); len(left) != 0 {
+	if left, _ := os.ReadDir(u.Dir()); len(left) != 1 || left[0].Name() != ".lock" {
 		t.Errorf("left over: %v", left)
 	}
 }
@@ -191,10 +191,7 @@ func TestClearsPreviousState(t *testing.T) {
 		want(t, u, u.Dir()+"/error is empty: the last set could not be recorded")
 	}
 	must(t, u.Set(0))
-	lock, err := os.Open(u.Dir())
-	must(t, err)
-	defer lock.Close()
-	must(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
+	holdLock(t, u)
 	if err := u.Set(0); !errors.Is(err, writer.ErrLocked) {
 		t.Errorf("%v", err)
 	}
@@ -203,6 +200,15 @@ func TestClearsPreviousState(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	want(t, u, u.Dir()+"/error is empty: the last set could not be recorded")
+}
+
+// holdLock holds the unit's lock until the test ends, as a stopped writer does.
+func holdLock(t *testing.T, u *writer.Unit) {
+	t.Helper()
+	lock, err := os.OpenFile(filepath.Join(u.Dir(), ".lock"), os.O_RDWR, 0)
+	must(t, err)
+	t.Cleanup(func() { lock.Close() })
+	must(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
 }
 
 // TestForeign: in a directory without identity a pid is enough, as it is for

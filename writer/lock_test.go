@@ -1,0 +1,226 @@
+package writer
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/healthprobe/healthprobe/internal/state"
+	"golang.org/x/sys/unix"
+)
+
+// soon is a deadline for a lock that somebody holds for good.
+func soon() time.Time { return time.Now().Add(200 * time.Millisecond) }
+
+// mustLock locks a directory that nobody else has locked for long.
+func mustLock(t *testing.T, path string) *directory {
+	t.Helper()
+	d, err := lockDirectory(path, true, time.Now().Add(lockWait))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestLockExcludes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web")
+	if _, err := lockDirectory(path, false, soon()); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("locking what is not there: %v", err)
+	}
+	d := mustLock(t, path)
+	if _, err := lockDirectory(path, true, soon()); !errors.Is(err, syscall.EWOULDBLOCK) {
+		t.Errorf("the second lock: %v", err)
+	}
+	d.close()
+	mustLock(t, path).close()
+}
+
+// TestLockOfReplacedDirectory: if the directory or the lock file is replaced
+// while a call waits, the lock it gets excludes nobody, so it must start again.
+func TestLockOfReplacedDirectory(t *testing.T) {
+	for name, replace := range map[string]func(path string) error{
+		"removed": func(path string) error { return errors.Join(os.RemoveAll(path), os.Mkdir(path, 0o755)) },
+		"moved":   func(path string) error { return errors.Join(os.Rename(path, path+".old"), os.Mkdir(path, 0o755)) },
+		"lock":    func(path string) error { return os.Remove(filepath.Join(path, lockFile)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "web")
+			old := mustLock(t, path)
+			locked := make(chan *directory)
+			go func() {
+				d, err := lockDirectory(path, false, time.Now().Add(lockWait))
+				if err != nil {
+					t.Error(err)
+				}
+				locked <- d
+			}()
+			time.Sleep(50 * time.Millisecond) // it waits by now; if not, it has less to get wrong
+			if err := replace(path); err != nil {
+				t.Fatal(err)
+			}
+			old.close()
+			d := <-locked
+			if d == nil {
+				return
+			}
+			defer d.close()
+			if d, err := lockDirectory(path, false, soon()); !errors.Is(err, syscall.EWOULDBLOCK) {
+				t.Errorf("another process gets the lock as well: %v %v", d, err)
+			}
+		})
+	}
+}
+
+// TestLockAndForkedChild: a child that was forked while the lock was held has a
+// copy of its descriptor, and must not keep it locked. Nor may the lock keep
+// other goroutines from starting processes.
+func TestLockAndForkedChild(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web")
+	d := mustLock(t, path)
+	if !syscall.ForkLock.TryLock() {
+		t.Error("nobody can fork while the lock is held")
+	} else {
+		syscall.ForkLock.Unlock()
+	}
+	fd, err := syscall.Dup(d.lockFD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock := os.NewFile(uintptr(fd), lockFile)
+	defer lock.Close()
+	child := exec.Command("sleep", "600")
+	child.ExtraFiles = []*os.File{lock}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait()
+	defer child.Process.Kill()
+	lock.Close()
+	d.close()
+	d, err = lockDirectory(path, false, soon())
+	if err != nil {
+		t.Fatal("the child keeps the lock: ", err)
+	}
+	d.close()
+}
+
+// TestLockFileMode: the lock file is for those who may write the directory, and
+// for nobody else.
+func TestLockFileMode(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o077))
+	for dirMode, want := range map[os.FileMode]os.FileMode{0o755: 0o600, 0o775: 0o660, 0o777: 0o666, 0o700: 0o600} {
+		path := filepath.Join(t.TempDir(), "web")
+		if err := errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, dirMode)); err != nil {
+			t.Fatal(err)
+		}
+		mustLock(t, path).close()
+		if st, err := os.Stat(filepath.Join(path, lockFile)); err != nil || st.Mode() != want {
+			t.Errorf("in a directory of mode %v the lock file has %v, want %v (%v)", dirMode, st.Mode(), want, err)
+		}
+		if st, _ := os.Stat(path); st.Mode().Perm() != dirMode {
+			t.Errorf("the directory had mode %v, and has %v now", dirMode, st.Mode())
+		}
+	}
+}
+
+// TestUnfinishedDirectory: load finishes a directory that a load left when it was
+// killed before it could set the mode.
+func TestUnfinishedDirectory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web")
+	if err := syscall.Mkdir(path, (0o755|unfinished)&^0o077); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := lockDirectory(path, false, soon()); err != nil {
+		t.Fatal(err)
+	} else {
+		d.close()
+	}
+	if st, _ := os.Stat(path); st.Mode().Perm() != 0o700 {
+		t.Errorf("set gave the directory mode %v", st.Mode())
+	}
+	mustLock(t, path).close()
+	if st, _ := os.Stat(path); st.Mode() != os.ModeDir|0o755 {
+		t.Errorf("mode %v", st.Mode())
+	}
+	shared := filepath.Join(t.TempDir(), "web") // made by somebody on purpose
+	if err := errors.Join(os.Mkdir(shared, 0o700), os.Chmod(shared, 0o777|os.ModeSticky)); err != nil {
+		t.Fatal(err)
+	}
+	mustLock(t, shared).close()
+	if st, _ := os.Stat(shared); st.Mode() != os.ModeDir|os.ModeSticky|0o777 {
+		t.Errorf("load changed mode 1777 to %v", st.Mode())
+	}
+}
+
+// TestPreviousIsNotTheNextOwners: what is cleared without the lock are the files
+// that were there before the owner was checked.
+func TestPreviousIsNotTheNextOwners(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web")
+	holder := mustLock(t, path)
+	defer holder.close()
+	write := func(name, text string) {
+		t.Helper()
+		next := filepath.Join(path, "next")
+		if err := errors.Join(os.WriteFile(next, []byte(text), 0o644), os.Rename(next, filepath.Join(path, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"error": "0\n", tempFile: "0\n"} {
+		write(name, text)
+	}
+	d, err := openDirectory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	p := d.openPrevious()
+	defer p.close()
+	write("error", "5\n")
+	write(tempFile, "6\n")
+	if err := p.clear(); err != nil {
+		t.Error(err)
+	}
+	for name, want := range map[string]string{"error": "5\n", tempFile: "6\n"} {
+		if b, err := os.ReadFile(filepath.Join(path, name)); string(b) != want {
+			t.Errorf("%s of the next owner holds %q now (%v)", name, b, err)
+		}
+	}
+	p = d.openPrevious()
+	defer p.close()
+	if err := p.clear(); err != nil {
+		t.Error(err)
+	}
+	if held, err := d.read(state.ErrorFile, state.ErrorLimit); err != nil || held == nil || len(held) > 0 {
+		t.Errorf("error holds %q (%v), want nothing", held, err)
+	}
+	if _, err := os.Lstat(filepath.Join(path, tempFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the temporary file of a stopped set is still there: its rename would bring back the old state")
+	}
+}
+
+// TestUrgentSet: an error code does not queue behind this process's heartbeats.
+func TestUrgentSet(t *testing.T) {
+	u, err := Open(WithRunDir(t.TempDir()), WithName("web"))
+	if err == nil {
+		err = errors.Join(u.Load(t.Context()), u.Set(0))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.turn <- struct{}{} // a beat that does not end
+	if err := u.Set(3); err != nil {
+		t.Error(err)
+	}
+	if err := u.Beat(); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "other calls of this process") {
+		t.Errorf("a beat behind another: %v", err)
+	}
+	<-u.turn
+	if err := u.Beat(); err != nil {
+		t.Error(err)
+	}
+}
