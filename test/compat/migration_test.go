@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestMoveBack goes back from healthctl to the original module, which takes the
-// removal of identity. healthprobe prints its path.
+// TestMoveBack goes back from healthctl to the original module. The identity that
+// healthctl left has to be removed; healthprobe prints its path.
 func TestMoveBack(t *testing.T) {
 	f := newFixture(t)
 	a := f.start(byHealthctl)
