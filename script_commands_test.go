@@ -190,10 +190,10 @@ func lock(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: lock DIR")
 	}
-	dir, err := os.Open(ts.MkAbs(args[0]))
+	lock, err := os.OpenFile(filepath.Join(ts.MkAbs(args[0]), ".lock"), os.O_RDWR, 0)
 	ts.Check(err)
-	ts.Defer(func() { dir.Close() })
-	ts.Check(unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB))
+	ts.Defer(func() { lock.Close() })
+	ts.Check(unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB))
 }
 
 // leaderless is a program whose first thread has ended while another runs, as

@@ -163,6 +163,9 @@ func (d *directory) openOwn(name string, flags int) (fd int, err error) {
 		fd, err = unix.Openat(d.fd, name, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		return err
 	})
+	if errors.Is(err, unix.ELOOP) {
+		err = &os.PathError{Op: "open", Path: d.file(name), Err: errForeign}
+	}
 	if err != nil {
 		return -1, err
 	}

@@ -154,14 +154,14 @@ func (d *directory) openLock(dirMode uint32) error {
 			return err
 		}
 	}
-	err := d.do("open", lockFile, open(unix.O_RDWR))
+	err := d.do("lock", lockFile, open(unix.O_RDWR))
 	if errors.Is(err, unix.EROFS) { // it may be locked all the same
-		err = d.do("open", lockFile, open(unix.O_RDONLY))
+		err = d.do("lock", lockFile, open(unix.O_RDONLY))
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	err = d.do("create", lockFile, open(unix.O_RDWR|unix.O_CREAT|unix.O_EXCL))
+	err = d.do("lock", lockFile, open(unix.O_RDWR|unix.O_CREAT|unix.O_EXCL))
 	if errors.Is(err, os.ErrExist) {
 		return errReplaced // another process was faster
 	}

@@ -13,16 +13,18 @@ import (
 func identify(pid int) (state.Identity, error) {
 	p := new(state.Reader).Lookup(int32(pid))
 	id := state.Identity{Pid: int32(pid), Start: p.Start}
+	boot, e := new(state.Reader).BootID()
+	hasProc := len(p.Start) > 0 || e != syscall.ENOENT
 	switch {
+	case hasProc && !new(state.Reader).ProcIsOf(int32(os.Getpid())):
+		return id, refuse(ErrOwned, "cannot tell which process pid %d is: /proc belongs to another pid namespace: mount the one of this namespace (unshare --mount-proc)", pid)
 	case p.Ended(), p.Status == state.Unknown && !p.Exists:
 		return id, refuse(ErrGone, "pid %d is not running", pid)
+	case p.Status == state.Unknown && !hasProc: // or no Linux
+		return id, nil
 	case p.Status == state.Unknown:
-		if _, e := new(state.Reader).Stat(int32(os.Getpid())); e == syscall.ENOENT {
-			return id, nil // no /proc, or no Linux
-		}
 		return id, refuse(ErrOwned, "cannot tell which process pid %d is: cannot read /proc/%d/stat (hidepid? run this as the process's user)", pid, pid)
 	}
-	boot, e := new(state.Reader).BootID()
 	switch e {
 	case 0:
 		id.Boot = boot

@@ -86,7 +86,7 @@ func FormatNumber(buf *[PidLimit]byte, n int32) []byte {
 type Identity struct {
 	Pid   int32
 	Start []byte // clock ticks after boot: field 22 of proc(5) /proc/<pid>/stat
-	Boot  []byte // boot_id, or "-"
+	Boot  []byte // boot_id, or "btime-<seconds>", or "-"
 }
 
 // ParseIdentity reads the trimmed content of the identity file. The fields of
@@ -98,6 +98,9 @@ func ParseIdentity(b []byte) (id Identity, ok bool) {
 	id.Pid, ok = ParseNumber(pid)
 	if !ok || id.Pid == 0 || !isDigits(start) || len(boot) == 0 {
 		return Identity{}, false
+	}
+	if isBootTime(boot) {
+		return id, true
 	}
 	for _, c := range boot {
 		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && c != '-' {

@@ -29,10 +29,10 @@ func FuzzParseNumber(f *testing.F) {
 	})
 }
 
-var identityForm = regexp.MustCompile(`^([1-9][0-9]{0,9}) ([0-9]+) [0-9a-f-]+$`)
+var identityForm = regexp.MustCompile(`^([1-9][0-9]{0,9}) ([0-9]+) ([0-9a-f-]+|btime-[0-9]+)$`)
 
 func FuzzParseIdentity(f *testing.F) {
-	for _, s := range []string{"7 8841 486c9a88-ba8c-457b-bdfb-aeda8afdb737", "1 0 -", "", "7", "7 1", "7 1 - 0", "7  1 -", "7 1x -", "07 1 -", "0 1 -", "7 1 - ", "7 1 G"} {
+	for _, s := range []string{"7 8841 486c9a88-ba8c-457b-bdfb-aeda8afdb737", "1 0 -", "", "7", "7 1", "7 1 - 0", "7  1 -", "7 1x -", "07 1 -", "0 1 -", "7 1 - ", "7 1 G", "7 1 btime-1700000000", "7 1 btime-", "7 1 btime-0x", "7 1 btim"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -149,6 +149,38 @@ func FuzzSanitize(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestBootTime finds the line wherever the file is cut, and no other that looks
+// like it.
+func TestBootTime(t *testing.T) {
+	for text, want := range map[string]string{
+		"cpu  1 2\nintr 5 0 0\nctxt 9\nbtime 1763999999\nprocesses 7\n": "btime-1763999999",
+		"cpu\n\nbtime 5":                         "btime-5",
+		"cpu btime 1\nxbtime 2\nbtim\nbtime 3\n": "btime-3",
+		"cpu 1\nbtimes 4\n":                      "btime-",
+	} {
+		for size := 1; size <= len(text); size++ {
+			var dst [64]byte
+			s := bootTimeScanner{n: Put(dst[:], 0, bootTimePrefix)}
+			for rest := text; rest != ""; {
+				n := min(size, len(rest))
+				s.scan([]byte(rest[:n]), dst[:])
+				rest = rest[n:]
+			}
+			if got := string(dst[:s.n]); got != want {
+				t.Errorf("%q in pieces of %d: %q, want %q", text, size, got, want)
+			}
+		}
+	}
+	id, e := new(Reader).bootTime()
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		t.Skip("no /proc here: ", err)
+	}
+	if _, ok := ParseIdentity([]byte("7 1 " + string(id))); e != 0 || !ok || !strings.Contains(string(stat), "\nbtime "+strings.TrimPrefix(string(id), bootTimePrefix)+"\n") {
+		t.Errorf("%q %v", id, e)
+	}
 }
 
 func TestDigits(t *testing.T) {

@@ -101,7 +101,7 @@ func (r *Reader) Lookup(pid int32) Process {
 // the process that has the pid now.
 func (r *Reader) Verify(id Identity) Process {
 	if String(id.Boot) != "-" {
-		switch boot, e := r.BootID(); {
+		switch boot, e := r.bootLike(id.Boot); {
 		case e == syscall.ENOENT: // nothing to compare with
 		case e != 0:
 			return Process{Err: e, BootErr: true}

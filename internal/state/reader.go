@@ -32,7 +32,7 @@ func (r *Reader) Open(dir int, name string) (fd int, e syscall.Errno) {
 
 // ReadFrom is Value for a file that is open already. It leaves it open.
 func (r *Reader) ReadFrom(fd int, buf []byte) (value []byte, e syscall.Errno) {
-	b, e := readStart(fd, buf)
+	b, e := readAt(fd, buf, 0)
 	if e == 0 && len(b) == len(buf) {
 		e = syscall.EFBIG
 	}
@@ -60,10 +60,92 @@ func (r *Reader) Stat(pid int32) (line []byte, e syscall.Errno) {
 	return line, e
 }
 
-// BootID reads the id of this boot of the machine; it points into r. The error
-// is ENOENT where there is no /proc, or no Linux.
+// ProcIsOf reports whether /proc belongs to the pid namespace of this process,
+// whose pid it is given. In another, the same number means another process.
+func (r *Reader) ProcIsOf(pid int32) bool {
+	line, e := r.read(-1, r.named("/proc/self/stat"), r.stat[:])
+	first, _ := cut(line)
+	own, ok := ParseNumber(first)
+	return (e == 0 || e == syscall.EFBIG) && ok && own == pid
+}
+
+// BootID reads the id of this boot of the machine; it points into r. Where there
+// is none, as in some sandboxes, the boot's time takes its place: "btime-" and
+// the seconds. The error is ENOENT where there is no /proc, or no Linux.
 func (r *Reader) BootID() (id []byte, e syscall.Errno) {
+	id, e = r.Value(-1, BootIDPath, r.boot[:])
+	if e == syscall.ENOENT {
+		return r.bootTime()
+	}
+	return id, e
+}
+
+// bootLike reads the same kind of id as recorded: a process that can read boot_id
+// has to verify what one that could not has recorded.
+func (r *Reader) bootLike(recorded []byte) (id []byte, e syscall.Errno) {
+	if isBootTime(recorded) {
+		return r.bootTime()
+	}
 	return r.Value(-1, BootIDPath, r.boot[:])
+}
+
+// bootTime finds the btime line of /proc/stat, which is behind lines of any
+// length; see proc(5).
+func (r *Reader) bootTime() (id []byte, e syscall.Errno) {
+	fd, e := openAt(-1, r.named("/proc/stat"))
+	if e != 0 {
+		return nil, e
+	}
+	s := bootTimeScanner{n: Put(r.boot[:], 0, bootTimePrefix)}
+	for offset := 0; !s.done; {
+		b, err := readAt(fd, r.stat[:], offset)
+		if e = err; e != 0 || len(b) == 0 {
+			break
+		}
+		s.scan(b, r.boot[:])
+		offset += len(b)
+	}
+	r.Close(fd)
+	if e == 0 && !s.done {
+		e = syscall.ENOENT
+	}
+	return upTo(r.boot[:], s.n), e
+}
+
+const bootTimePrefix = "btime-"
+
+func isBootTime(id []byte) bool {
+	n := len(bootTimePrefix)
+	return len(id) > n && String(id[:n]) == bootTimePrefix && isDigits(id[n:])
+}
+
+// bootTimeScanner copies the number of the btime line, which may be cut anywhere
+// between two calls of scan.
+type bootTimeScanner struct {
+	matched int // of "\nbtime "
+	n       int // the bytes in dst
+	done    bool
+}
+
+func (s *bootTimeScanner) scan(b, dst []byte) {
+	const line = "\nbtime "
+	for _, c := range b {
+		switch i := uint(s.matched); {
+		case s.done:
+			return
+		case i >= uint(len(line)) && '0' <= c && c <= '9':
+			digit := [1]byte{c}
+			s.n = Put(dst, s.n, String(digit[:]))
+		case i >= uint(len(line)):
+			s.done = true
+		case c == line[i]:
+			s.matched++
+		case c == '\n':
+			s.matched = 1
+		default:
+			s.matched = 0
+		}
+	}
 }
 
 func (r *Reader) named(name string) *byte {

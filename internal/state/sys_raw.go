@@ -64,9 +64,9 @@ func CanSearch(dir int) bool {
 
 func openAt(dir int, path *byte) (fd int, e syscall.Errno) { return open(dir, path, readFlags) }
 
-// readStart reads a file's beginning: pread(2) refuses a FIFO with ESPIPE.
-func readStart(fd int, buf []byte) ([]byte, syscall.Errno) {
-	r, e := call(syscall.SYS_PREAD64, uintptr(fd), unsafe.Pointer(unsafe.SliceData(buf)), uintptr(len(buf)), 0)
+// readAt reads what a file has at an offset: pread(2) refuses a FIFO with ESPIPE.
+func readAt(fd int, buf []byte, offset int) ([]byte, syscall.Errno) {
+	r, e := call(syscall.SYS_PREAD64, uintptr(fd), unsafe.Pointer(unsafe.SliceData(buf)), uintptr(len(buf)), uintptr(offset))
 	if e != 0 || r > uintptr(len(buf)) {
 		return nil, e
 	}

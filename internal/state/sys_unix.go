@@ -11,11 +11,16 @@ import (
 
 // The functions of sys_raw.go for platforms that have no direct entry.
 
+// errno returns the error of a system call as its number. One that is no number
+// must not look like success.
 func errno(err error) syscall.Errno {
-	if e, ok := err.(syscall.Errno); ok {
+	if err == nil {
+		return 0
+	}
+	if e, ok := err.(syscall.Errno); ok && e != 0 {
 		return e
 	}
-	return 0
+	return syscall.EIO
 }
 
 func openFlags(dir int, path *byte, flags int) (fd int, e syscall.Errno) {
@@ -43,9 +48,9 @@ func openAt(dir int, path *byte) (fd int, e syscall.Errno) {
 	return openFlags(dir, path, unix.O_RDONLY|unix.O_NONBLOCK)
 }
 
-func readStart(fd int, buf []byte) ([]byte, syscall.Errno) {
+func readAt(fd int, buf []byte, offset int) ([]byte, syscall.Errno) {
 	for {
-		n, err := unix.Pread(fd, buf, 0)
+		n, err := unix.Pread(fd, buf, int64(offset))
 		if err == nil {
 			return buf[:n], 0
 		}

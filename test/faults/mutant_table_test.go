@@ -62,21 +62,21 @@ var mutants = []mutant{
 	},
 	{
 		name: "no lock", file: "writer/lock.go", short: true,
-		old:       "return unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)",
+		old:       "return unix.Flock(d.lockFD, unix.LOCK_EX|unix.LOCK_NB)",
 		new:       "return nil",
 		foundBy:   inRace("late set 0 while the next process loads"),
 		violation: "nobody set 0 for the process",
 	},
 	{
 		name: "no lock, and two loads", file: "writer/lock.go",
-		old:       "return unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)",
+		old:       "return unix.Flock(d.lockFD, unix.LOCK_EX|unix.LOCK_NB)",
 		new:       "return nil",
 		foundBy:   inRace("two loads"),
 		violation: "two live processes were told",
 	},
 	{
 		name: "the lock of a replaced directory is accepted", file: "writer/lock.go",
-		old:       "if err == nil && (here.Dev != there.Dev || here.Ino != there.Ino) || errors.Is(err, os.ErrNotExist) {",
+		old:       "if errors.Is(err, os.ErrNotExist) || err == nil && !sameFile(&here, &there) {",
 		new:       "if false {",
 		foundBy:   inRace("set 0 while the directory is replaced and another process loads"),
 		violation: "set reported success for a unit",
@@ -90,7 +90,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "a failed set of a code other than 0 leaves 0 behind", file: "writer/set.go",
-		old:       "if err := d.invalidate(); err != nil {",
+		old:       "if err := previous.clear(); err != nil {",
 		new:       "if err := error(nil); err != nil {",
 		foundBy:   inScenarios("set 42 over 0"),
 		violation: "ENOSPC at call",
@@ -132,7 +132,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "beat writes 0", file: "writer/dir.go",
-		old:       `return d.do("touch", state.ErrorFile, func() error { return touch(d.fd, state.ErrorFile) })`,
+		old:       `return d.do("touch", state.ErrorFile, func() error { return touch(fd, d.fd, state.ErrorFile) })`,
 		new:       `return d.replace(state.ErrorFile, []byte("0\n"))`,
 		foundBy:   inScenarios("beat over 42"),
 		violation: "healthy, unlike both before and after",

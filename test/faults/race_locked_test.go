@@ -35,7 +35,7 @@ func TestHeldLock(t *testing.T) {
 			if c.argv[0] == "load" {
 				c.argv = append(c.argv, "-pid", p.pidArg())
 			}
-			fd, err := unix.Open(f.path(), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			fd, err := unix.Open(f.path(".lock"), unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 			must(err)
 			defer unix.Close(fd)
 			must(unix.Flock(fd, unix.LOCK_EX))

@@ -105,8 +105,8 @@ func (h *harness) writersUnderLoad(t *testing.T) {
 	}
 	left, err := os.ReadDir(f.path())
 	must(err)
-	if len(left) != 4 {
-		f.violationf("want pid, identity, error and reason to remain, got %v", left)
+	if len(left) != 5 {
+		f.violationf("want pid, identity, error, reason and .lock to remain, got %v", left)
 	}
 }
 

@@ -166,7 +166,7 @@ func (a *attempt) checkRecovery() {
 	}
 	left, err := os.ReadDir(a.path())
 	must(err)
-	if len(left) != 3 {
-		a.errorf("want pid, identity and error after the next set, got %v", left)
+	if len(left) != 4 {
+		a.errorf("want pid, identity, error and .lock after the next set, got %v", left)
 	}
 }
