@@ -2,6 +2,7 @@ package writer
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 
@@ -47,44 +48,55 @@ func same(a, b state.Identity) bool {
 // owner is what a unit directory records about the process that owns it.
 type owner struct {
 	pid       int32          // from the pid file; 0: none
-	pidHeld   string         // what the pid file holds, if not a pid
+	badPid    string         // what is wrong with the pid file; "": it holds a pid, or is absent
 	id        state.Identity // Pid 0: none
 	malformed bool           // there is an identity file, but it holds none
 	process   state.Process  // that id means
 }
 
 func readOwner(d *directory) (o owner, err error) {
-	held, err := content(d, state.PidFile, state.PidLimit)
+	held, problem, err := content(d, state.PidFile, state.PidLimit)
 	if err != nil {
 		return o, err
 	}
-	if pid, ok := state.ParseNumber(held); ok {
+	pid, ok := state.ParseNumber(held)
+	switch {
+	case ok && pid > 0:
 		o.pid = pid
-	} else {
-		o.pidHeld = string(held)
+	case held != nil && problem == "":
+		o.badPid = fmt.Sprintf("holds %q, which is not a pid", held)
+	default:
+		o.badPid = problem
 	}
-	held, err = content(d, state.IdentityFile, state.IdentityLimit)
+	held, problem, err = content(d, state.IdentityFile, state.IdentityLimit)
 	if err != nil {
 		return o, err
 	}
-	var ok bool
 	if o.id, ok = state.ParseIdentity(held); ok {
 		o.process = new(state.Reader).Verify(o.id)
 	}
-	o.malformed = held != nil && !ok
+	o.malformed = !ok && (held != nil || problem != "")
 	return o, nil
 }
 
 // content reads a file that somebody may have replaced by something else. What
-// is not a regular file of the right size holds no value, but it exists.
-func content(d *directory, name string, limit int) ([]byte, error) {
-	held, err := d.read(name, limit)
-	for _, e := range []error{syscall.EFBIG, syscall.ELOOP, syscall.ESPIPE, syscall.ENXIO, syscall.EISDIR} {
-		if errors.Is(err, e) {
-			return []byte("(" + e.Error() + ")"), nil
-		}
+// is not a regular file of the right size has a problem and holds no value, but
+// it exists. held is nil if it does not.
+func content(d *directory, name string, limit int) (held []byte, problem string, err error) {
+	held, err = d.read(name, limit)
+	switch {
+	case errors.Is(err, syscall.EFBIG):
+		return nil, fmt.Sprintf("holds more than %d bytes", limit), nil
+	case errors.Is(err, syscall.ELOOP):
+		return nil, "is a symbolic link", nil
+	case errors.Is(err, syscall.EISDIR):
+		return nil, "is a directory", nil
+	case errors.Is(err, syscall.ESPIPE), errors.Is(err, syscall.ENXIO):
+		return nil, "is not a regular file", nil
+	case err == nil && held != nil && len(held) == 0:
+		return held, "is empty", nil
 	}
-	return held, err
+	return held, "", err
 }
 
 // checkFree returns an error if another live process than me owns the unit, or
@@ -117,10 +129,10 @@ func (u *Unit) checkOwner(o owner) error {
 		demand = o.pid
 	}
 	switch {
-	case o.pid == 0 && o.pidHeld == "":
+	case o.pid == 0 && o.badPid == "":
 		return refuse(ErrNotLoaded, "not loaded: no pid in %s: load first", u.Dir())
 	case o.pid == 0:
-		return refuse(ErrNotLoaded, "not loaded: %s/pid holds %q, which is not a pid: load again", u.Dir(), o.pidHeld)
+		return refuse(ErrNotLoaded, "not loaded: %s/pid %s: load again", u.Dir(), o.badPid)
 	case o.malformed:
 		return refuse(ErrNotLoaded, "not loaded: %s/identity is malformed: load again, or remove it if another program wrote pid", u.Dir())
 	case o.id.Pid == 0 && o.pid != demand && (u.given || u.loaded.Load()):
@@ -132,7 +144,9 @@ func (u *Unit) checkOwner(o owner) error {
 	case o.process.Status == state.Unknown:
 		return u.cannotTell(o)
 	case o.pid != demand && (u.loaded.Load() || !o.process.Ended()):
-		return refuse(ErrOwned, "the unit was loaded by pid %d, not by pid %d: give each process its own unit name, or load again", o.pid, demand)
+		return refuse(ErrOwned, "the unit was loaded by pid %d, not by pid %d: give each process its own unit name", o.pid, demand)
+	case o.process.Status == state.Gone: // or so it looks from another pid namespace
+		return refuse(ErrGone, "pid %d, which loaded the unit, is not running in this pid namespace: load again, in the application's own container", o.pid)
 	case o.process.Ended():
 		return refuse(ErrGone, "pid %d, which loaded the unit, has exited: load again", o.pid)
 	}

@@ -110,17 +110,17 @@ func (u *Unit) failed(d *directory, previous *previous, code int, cause error) e
 // withState adds what the error file holds now.
 func (u *Unit) withState(d *directory, cause error) error {
 	cause = u.addHint(cause)
-	held, err := content(d, state.ErrorFile, state.ErrorLimit)
-	now := fmt.Sprintf("holds %q now", held)
+	held, problem, err := content(d, state.ErrorFile, state.ErrorLimit)
+	now := fmt.Sprintf("holds %q now: unhealthy", held)
 	switch {
 	case err != nil:
 		now = "cannot be read now"
+	case problem != "":
+		now = problem + " now: unhealthy"
 	case held == nil:
 		now = "does not exist now: unhealthy"
-	case len(held) == 0:
-		now = "is empty now: unhealthy"
 	case string(held) == "0":
-		now = `still holds "0": the probe keeps saying healthy`
+		now = `still holds "0": healthy`
 	}
 	return refuse(cause, "%v; %s/error %s", cause, u.Dir(), now)
 }

@@ -81,14 +81,14 @@ func Open(options ...Option) (*Unit, error) {
 	}
 	for _, option := range options {
 		if err := option(u); err != nil {
-			return nil, fmt.Errorf("open: %w", err)
+			return nil, err
 		}
 	}
 	if problem := state.UnitProblem(u.name); problem != "" {
-		return nil, fmt.Errorf("open: the unit name %q %s", u.name, problem)
+		return nil, fmt.Errorf("the unit name %q %s", u.name, problem)
 	}
 	if u.given && u.anyOwner {
-		return nil, errors.New("open: WithPid and WithAnyOwner cannot be combined")
+		return nil, errors.New("WithPid and WithAnyOwner cannot be combined")
 	}
 	return u, nil
 }

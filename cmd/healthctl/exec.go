@@ -13,7 +13,7 @@ import (
 
 var execCommand = command{
 	name:    "exec",
-	args:    "[-set CODE] [-timeout D] [-check PATH]... COMMAND [ARG]...",
+	args:    "[--] COMMAND [ARG]...",
 	summary: "load, set 0, then become the application",
 	about: `For an application that you cannot change: records itself, sets CODE, then
 becomes COMMAND by execve(2), which keeps the pid and the start time.

@@ -87,7 +87,7 @@ func (i *invocation) parsed(err error) error {
 		i.printHelp()
 		return err
 	case isUnknown && len(i.help) == 0:
-		return usageError(fmt.Sprintf("%s: unknown flag %s: there are none; see %[1]s -h", i.flags.Name(), unknown))
+		return usageError(fmt.Sprintf("%s: unknown flag %s: it takes none; see %[1]s -h", i.flags.Name(), unknown))
 	case isUnknown:
 		var names []string
 		i.flags.VisitAll(func(f *flag.Flag) { names = append(names, "-"+f.Name) })
@@ -161,16 +161,22 @@ func (i *invocation) wrong(format string, args ...any) error {
 
 func (i *invocation) printHelp() {
 	c := i.command
-	fmt.Printf("Usage: %s\n\n", strings.TrimSpace(i.flags.Name()+" "+c.args))
-	if c.about == "" { // version
-		fmt.Print(strings.ToUpper(c.summary[:1]), c.summary[1:], ".\n\n", documentation)
-		return
+	fmt.Print("Usage: ", i.flags.Name())
+	if len(i.help) > 0 {
+		fmt.Print(" [flags]")
 	}
-	fmt.Print(c.about, "\n")
+	if c.args != "" {
+		fmt.Print(" ", c.args)
+	}
+	fmt.Print("\n\n", c.about, "\n")
 	if i.printFlags(); len(i.help) > 0 {
 		fmt.Println()
 	}
-	fmt.Printf("Exit status: %s\n\n%s\n%s", c.exits, c.example, documentation)
+	fmt.Printf("Exit status: %s\n\n", c.exits)
+	if c.example != "" {
+		fmt.Print(c.example, "\n")
+	}
+	fmt.Print(documentation)
 }
 
 func (i *invocation) printFlags() {

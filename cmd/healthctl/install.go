@@ -21,7 +21,7 @@ an initContainer that adds the probe to an image that you cannot change.
 `,
 	exits: "0 done, 1 failed, 2 wrong usage.",
 	example: `Example, in a pod's initContainers:
-  command: ["/healthctl", "install", "/probe"]
+  command: [/healthctl, install, /tools]
 `,
 	run: install,
 }

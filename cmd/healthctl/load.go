@@ -14,7 +14,7 @@ import (
 
 var loadCommand = command{
 	name:    "load",
-	args:    "[-pid PID] [-timeout D] [-check PATH]... [--] [ARG]...",
+	args:    "[--] [ARG]...",
 	summary: "run checks and, if all pass, record the application's pid",
 	about: `Runs the checks in the order given and, if all pass, records the application:
 until the first set it is alive, but not ready. The files of a previous process
@@ -30,7 +30,7 @@ gets every ARG, and LIVENESS_RUNDIR and LIVENESS_UNIT_NAME in its environment.
 }
 
 func load(i *invocation) error {
-	pid := i.pidFlag("the application's pid; write -pid $$ in a shell that will exec\nthe application (default: the parent process)")
+	pid := i.pidFlag("the application's pid; write -pid $$ in a shell (default:\nthe parent process)")
 	c := checkFlags(i)
 	i.unitFlags()
 	if err := i.parse(); err != nil {

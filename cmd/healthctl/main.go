@@ -23,13 +23,13 @@ var version = "devel"
 // commands are in the order of an application's life.
 var commands = []command{
 	loadCommand, setCommand, beatCommand, resetCommand, execCommand, statusCommand, installCommand,
-	{name: "version", summary: "print the version", run: printVersion},
+	{name: "version", summary: "print the version", about: "Prints the version.\n", exits: "0 done, 2 wrong usage.", run: printVersion},
 }
 
 // command is one of them, and what its -h prints.
 type command struct {
 	name    string
-	args    string // behind the name
+	args    string // behind the flags
 	summary string // in healthctl -h
 	about   string // a paragraph
 	exits   string // the exit statuses
@@ -67,7 +67,7 @@ func dispatch(args []string) error {
 	name, args := args[0], args[1:]
 	switch name {
 	case "-h", "-help", "--help", "help":
-		if len(args) == 0 {
+		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 			printUsage()
 			return nil
 		}

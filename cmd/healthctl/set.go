@@ -11,11 +11,12 @@ import (
 
 var setCommand = command{
 	name:    "set",
-	args:    "[-pid PID] [--] CODE [REASON]...",
+	args:    "[--] CODE [REASON]...",
 	summary: "record the application's error code: 0 is healthy",
 	about: `Records the application's error code: 0 is healthy, any other up to 2147483647
 is not. REASON is for people; the probe prints it. If a code other than 0 cannot
-be recorded, the previous state is cleared where the directory permits it.
+be recorded, the previous state is cleared if possible. Wrong usage changes
+nothing.
 `,
 	exits: "0 recorded, 1 failed or refused, 2 wrong usage.",
 	example: `Example:

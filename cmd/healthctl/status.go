@@ -15,9 +15,8 @@ import (
 
 var statusCommand = command{
 	name:    "status",
-	args:    "[-json]",
 	summary: "show units as healthprobe sees them",
-	about: `Shows a unit as healthprobe sees it, on one line, or every unit in the run
+	about: `Shows a unit as healthprobe sees it, on one line, or every loaded unit in the run
 directory if neither -unit nor LIVENESS_UNIT_NAME names one. AGE is the time
 since the last set or beat.
 `,

@@ -150,7 +150,7 @@ func (c *command) value(name, value string) {
 	default:
 		age, ok := parseAge(value)
 		if !ok {
-			c.usageError("-max-age ", value, ": want a duration above 0, such as 60s or 1m30s")
+			c.usageError("-max-age ", value, ": want a duration such as 60s or 1m30s, above 0 and below 292 years")
 		}
 		c.probe.MaxAge = age
 	}

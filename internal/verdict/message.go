@@ -30,11 +30,10 @@ func (p *Probe) AppendMessage(l *Line) {
 		p.addPath(l.Text("not loaded: no directory "), "")
 	case NotADirectory:
 		if p.errno == syscall.ENOTDIR {
-			l.Printable(p.RunDir, 200)
-		} else {
-			p.addPath(l, "")
+			l.Printable(p.RunDir, 200).Text(" must be a directory")
+			return
 		}
-		l.Text(" must be a directory (symbolic links are not followed)")
+		p.addPath(l, "").Text(" must be a directory (symbolic links are not followed)")
 	case NotLoaded:
 		p.addPath(l.Text("not loaded: no pid in "), "")
 	case NoIdentity:

@@ -49,8 +49,8 @@ func TestFileOwnership(t *testing.T) {
 		f.expect(nil, "", f.ctlArgs("set", "7", "starting")...)
 		files, err := filepath.Glob(f.path("*"))
 		must(err)
-		if len(files) != 4 {
-			f.violationf("want 4 files, not %v", files)
+		if len(files) != 5 {
+			f.violationf("want 5 files, not %v", files)
 		}
 		for _, file := range files {
 			if uid := ownerOf(file); uid != nobody.Uid {

@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -40,7 +41,9 @@ func TestHiddenProc(t *testing.T) {
 func (h *harness) probeHidden(hasProc bool) {
 	f := h.newFixture()
 	defer f.close()
-	must(unix.Chown(f.runDir, int(nobody.Uid), int(nobody.Gid)))
+	must(os.Mkdir(f.path(), 0o755))
+	chownToNobody(f.runDir)
+	chownToNobody(f.path()) // so that nobody may write there, and lock it
 	p := f.startApp("load", "set:0", "ready", "wait")
 	if !hasProc {
 		f.writeFile("identity", p.pidArg()+" 1 0-0\n") // recorded while there was a /proc
