@@ -26,9 +26,11 @@
 //	identity  "<pid> <starttime> <boot_id>": which process that pid meant;
 //	          at most 128 bytes. starttime is field 22 of /proc/<pid>/stat, in
 //	          clock ticks after boot, kept and compared as text. boot_id is
-//	          /proc/sys/kernel/random/boot_id, or "-" where that file does not
-//	          exist (a recorded "-" is not compared). The file is absent in
-//	          directories that other programs write, and where there is no /proc.
+//	          /proc/sys/kernel/random/boot_id, or where that file does not
+//	          exist "btime-<seconds>" from the btime line of /proc/stat, or "-"
+//	          where there is neither (a recorded "-" is not compared). The file
+//	          is absent in directories that other programs write, and where
+//	          there is no /proc.
 //	reason    "<code> <text>": one line for people, control characters
 //	          replaced; belongs to error only while the codes agree; at most
 //	          512 bytes; optional
@@ -47,8 +49,14 @@
 //
 // # Changing it
 //
-// Whoever changes the state holds flock(2) on the unit directory. Each file is
-// replaced as a whole, by a temporary file and rename(2). There is no fsync: the
-// state describes running processes and means nothing after a power loss. A file
-// cut short by one is malformed, so unhealthy. Package writer does all this.
+// Whoever changes the state holds flock(2) on the file .lock in the unit
+// directory, which only those who may write the directory can open. Each file is
+// replaced as a whole, by a temporary file and rename(2). A file that exists is
+// changed in place, emptied or touched, only if it is a regular file with one
+// link. A set that has to clear the previous state without the lock opens it
+// before it checks the owner, and also removes the temporary file of a set that
+// was stopped before its rename. A load refuses if /proc belongs to another pid
+// namespace. There is no fsync: the state describes running processes and means
+// nothing after a power loss. A file cut short by one is malformed, so
+// unhealthy. Package writer does all this.
 package state
