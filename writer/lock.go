@@ -28,8 +28,8 @@ const unfinished = unix.S_ISVTX
 // lockDirectory opens the unit directory at path and takes its lock: flock(2),
 // which the kernel drops with the descriptor, however its holder ends. The error
 // is EWOULDBLOCK if another process holds it until deadline, and errBusy if
-// several do in turn. With create, a
-// directory that does not exist is made, as 0755.
+// several do in turn. With create, a directory that does not exist is made, as
+// 0755.
 func lockDirectory(path string, create bool, deadline time.Time) (*directory, error) {
 	for {
 		d, err := openDirectory(path)
@@ -45,12 +45,11 @@ func lockDirectory(path string, create bool, deadline time.Time) (*directory, er
 			}
 			err = errReplaced
 		}
-		switch {
-		case errors.Is(err, errReplaced) && time.Now().Before(deadline):
-		case errors.Is(err, errReplaced):
-			return nil, &os.PathError{Op: "flock", Path: path, Err: unix.EWOULDBLOCK}
-		default:
+		if !errors.Is(err, errReplaced) {
 			return nil, err
+		}
+		if !time.Now().Before(deadline) {
+			return nil, &os.PathError{Op: "flock", Path: path, Err: unix.EWOULDBLOCK}
 		}
 	}
 }
@@ -162,8 +161,8 @@ func (d *directory) openLock(dirMode uint32) error {
 		return err
 	}
 	err = d.do("lock", lockFile, open(unix.O_RDWR|unix.O_CREAT|unix.O_EXCL))
-	if errors.Is(err, os.ErrExist) {
-		return errReplaced // another process was faster
+	if errors.Is(err, os.ErrExist) || errors.Is(err, os.ErrNotExist) {
+		return errReplaced // another process was faster, or the directory is gone
 	}
 	if err == nil {
 		err = d.own(d.lockFD, lockFile, mode)
