@@ -115,7 +115,7 @@ func docArgvs(t *testing.T, bin string, blocks []docBlock) {
 }
 
 // docInline checks each command of ours in running text, and each call of
-// another language, such as ["healthctl", "set", "0"] or ("healthctl", "set").
+// another language, such as ["/healthctl", "set", "0"] or ("/healthctl", "set").
 func docInline(t *testing.T, bin string) {
 	n := 0
 	for _, page := range docPages(t) {
@@ -126,7 +126,12 @@ func docInline(t *testing.T, bin string) {
 			quoted := regexp.MustCompile(`"([^"]*)"`).FindAllStringSubmatch(code, -1)
 			switch name := filepath.Base(words[0]); {
 			case name == "healthprobe" || name == "healthctl":
-			case len(quoted) > 1 && quoted[0][1] == "healthctl":
+			case strings.HasPrefix(words[0], `healthctl("`): // a function of that name
+				words = []string{"healthctl"}
+				for _, q := range quoted {
+					words = append(words, q[1])
+				}
+			case len(quoted) > 1 && filepath.Base(quoted[0][1]) == "healthctl":
 				words = nil
 				for _, q := range quoted {
 					words = append(words, q[1])
@@ -165,6 +170,9 @@ func docArgv(t *testing.T, bin, where string, words []string) {
 			if slices.Contains(help, "exec") && !strings.HasPrefix(arg, "$") && strings.Contains(arg, "/") {
 				return // the rest belongs to the command
 			}
+			continue
+		}
+		if regexp.MustCompile(`^-[0-9]+$`).MatchString(arg) { // a CODE
 			continue
 		}
 		if flag, _, _ := strings.Cut(arg, "="); !slices.Contains(known, flag) {

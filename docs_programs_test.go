@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,20 +20,26 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
+// docSession makes a script of a console block, which prints the commands too.
+func docSession(b docBlock) string {
+	script := "exec 2>&1\n"
+	for line := range strings.Lines(b.text) {
+		if command, ok := strings.CutPrefix(line, "$ "); ok {
+			command = strings.TrimSpace(command)
+			script += "printf '%s\\n' '$ " + strings.ReplaceAll(command, "'", `'\''`) + "'\n" +
+				command + "\nrc=$?; [ $rc = 0 ] || echo \"[exit status $rc]\"\n"
+		}
+	}
+	return script
+}
+
 // docConsole runs each console block in one shell, and wants the output that it
 // shows. What differs from run to run does not count: see docPlain. /run stands
 // for a directory of the test's.
 func docConsole(t *testing.T, bin string, blocks []docBlock) {
 	for _, b := range blocks {
-		runDir, script := t.TempDir(), "exec 2>&1\n"
-		for line := range strings.Lines(b.text) {
-			if command, ok := strings.CutPrefix(line, "$ "); ok {
-				command = strings.TrimSpace(command)
-				script += "printf '%s\\n' '$ " + strings.ReplaceAll(command, "'", `'\''`) + "'\n" +
-					strings.ReplaceAll(command, "/run/", runDir+"/") + "\nrc=$?; [ $rc = 0 ] || echo \"[exit status $rc]\"\n"
-			}
-		}
-		cmd := exec.Command("sh", "-c", script)
+		runDir := t.TempDir()
+		cmd := exec.Command("sh", "-c", strings.ReplaceAll(docSession(b), "/run/", runDir+"/"))
 		cmd.Dir, cmd.Env = t.TempDir(), docEnv(bin, runDir)
 		cmd.Env = append(cmd.Env, "TMPDIR="+t.TempDir())
 		out, err := cmd.Output()
@@ -67,19 +74,46 @@ func docEnv(bin, runDir string) []string {
 	return append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "LIVENESS_RUNDIR="+runDir, "LIVENESS_UNIT_NAME=web")
 }
 
-// docPython runs each Python program to its end, after which nothing is loaded.
+// docPython takes each Python program through its life. Where there is no
+// healthctl it says so, and ends.
 func docPython(t *testing.T, bin string, blocks []docBlock) {
 	python := testenv.LookPath(t, "python3", "python3-minimal")
 	for _, b := range blocks {
-		runDir := t.TempDir()
-		cmd := exec.Command(python, "-c", b.text)
-		cmd.Env = docEnv(bin, runDir)
-		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-			t.Errorf("%v: %v\n%s", b, err, out)
+		docLife(t, bin, python, "-c", strings.ReplaceAll(b.text, `"/healthctl"`, `"`+bin+`/healthctl"`))
+		out, err := exec.Command(python, "-c", strings.ReplaceAll(b.text, `"/healthctl"`, `"/none/healthctl"`)).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "/none/healthctl") || !strings.HasSuffix(string(out), "\nnot loaded\n") || strings.Contains(string(out), "Traceback") {
+			t.Errorf("%v without healthctl: %v\n%s", b, err, out)
 		}
-		left, err := os.ReadDir(filepath.Join(runDir, "web"))
-		if err != nil || len(left) > 0 {
-			t.Errorf("%v leaves %v: %v", b, left, err)
+	}
+}
+
+// TestDocsEntrypoint runs the shell entrypoint of docs/applications.md. It becomes
+// the server if the check passes, and does not start it otherwise.
+func TestDocsEntrypoint(t *testing.T) {
+	bin, dir := t.TempDir(), t.TempDir()
+	if err := testenv.Build(bin, testenv.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	blocks, _ := docSplit(t, "docs/applications.md")
+	i := slices.IndexFunc(blocks, func(b docBlock) bool { return strings.HasPrefix(b.text, "#!/bin/sh\n") })
+	if i < 0 {
+		t.Fatal("docs/applications.md has no entrypoint")
+	}
+	script := strings.NewReplacer("/healthctl", bin+"/healthctl", "/checks/database", dir+"/check", "/app/server", dir+"/server").Replace(blocks[i].text)
+	for check, want := range map[string]string{
+		"exit 0": "healthy: web: ",
+		"exit 1": "healthctl: load web: check " + dir + "/check: not healthy\n",
+	} {
+		for name, text := range map[string]string{"check": check, "server": "exec " + bin + "/healthprobe -v", "entrypoint": script} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+strings.TrimPrefix(text, "#!/bin/sh\n")), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.Command(filepath.Join(dir, "entrypoint"))
+		cmd.Env = docEnv(bin, t.TempDir())
+		out, err := cmd.CombinedOutput()
+		if !strings.HasPrefix(string(out), want) || (err == nil) != (check == "exit 0") {
+			t.Errorf("with a check that does %s the entrypoint says %v\n%s", check, err, out)
 		}
 	}
 }
@@ -164,9 +198,9 @@ func snippet() error {
 
 // docLife takes a program through its life: healthy with a heartbeat while it
 // runs, not loaded after it was told to end.
-func docLife(t *testing.T, bin, program string) {
+func docLife(t *testing.T, bin, program string, args ...string) {
 	runDir := t.TempDir()
-	app := exec.Command(program)
+	app := exec.Command(program, args...)
 	app.Env = docEnv(bin, runDir)
 	if err := app.Start(); err != nil {
 		t.Fatal(err)

@@ -53,12 +53,14 @@ var messageCases = []messageCase{
 	{"not-a-directory", `cd /; rmdir $RUN; : >$RUN; healthprobe`, ""},
 	{"unreadable", `mkdir web; ln -s x web/pid; healthprobe`, ""},
 	{"unreadable", `mkdir web; mkfifo web/pid; healthprobe`, ""},
+	{"unreadable", `mkdir -p web/pid; healthprobe`, ""},
 	{"unreadable", `load; chmod 600 web/pid; nobody healthprobe`, "root"},
 	{"unreadable", `load; chmod 700 web; nobody healthprobe`, "root"},
 	{"unreadable", `load; chmod 700 .; nobody healthprobe`, "root"},
 	{"bad-unit", `healthprobe -unit ..`, ""},
 	{"bad-unit", `healthprobe -unit a/b`, ""},
 	{"bad-unit", `healthprobe -unit $(printf %0256d 0)`, ""},
+	{"bad-unit", `unshare --uts sh -c 'printf "\n" >/proc/sys/kernel/hostname && LIVENESS_UNIT_NAME= healthprobe'`, "root"},
 	{"malformed", `mkdir web; echo 5 5 >web/pid; healthprobe`, ""},
 	{"malformed", `mkdir web; : >web/pid; healthprobe`, ""},
 	{"malformed", `mkdir web; printf %070d 5 | tr 0 5 >web/pid; healthprobe`, ""},
@@ -66,28 +68,55 @@ var messageCases = []messageCase{
 	{"malformed", `load; echo +0 >web/error; healthprobe`, ""},
 
 	{"Wrong usage", `healthprobe -x`, ""},
+	{"Wrong usage", `healthprobe -max-age 0`, ""},
+	{"Wrong usage", `healthprobe -unit ''`, ""},
+	{"Wrong usage", `healthprobe web`, ""},
+	{"Wrong usage", `put x`, ""},
+	{"Wrong usage", `put -x`, ""},
+	{"Wrong usage", `put 0 -pid 1`, ""},
+	{"Wrong usage", `healthctl load -unit a/b`, ""},
+	{"Wrong usage", `healthctl start`, ""},
 	{"A healthy unit", `load; put 0; healthprobe -v`, ""},
 	{"A healthy unit", `load; put 0; rm web/identity; healthprobe -v`, ""},
 	{"CheckError", `printf '#!/bin/sh\nexit 1\n' >db; chmod +x db; PATH=$PWD:$PATH; healthctl load -pid $APP -check db`, ""},
 	{"ErrNotLoaded", `put 0`, ""},
 	{"ErrNotLoaded", `mkdir web; put 0`, ""},
 	{"ErrNotLoaded", `load; echo x >web/pid; put 0`, ""},
+	{"ErrNotLoaded", `load; : >web/pid; put 0`, ""},
+	{"ErrNotLoaded", `load; ln -sf x web/pid; put 0`, ""},
+	{"ErrNotLoaded", `load; rm web/pid; mkfifo web/pid; put 0`, ""},
+	{"ErrNotLoaded", `load; rm web/pid; mkdir web/pid; put 0`, ""},
+	{"ErrNotLoaded", `load; printf %070d 5 >web/pid; put 0`, ""},
 	{"ErrNotLoaded", `load; echo x >web/identity; put 0`, ""},
 	{"ErrNotLoaded", `load; echo 1 >web/pid; put 0`, ""},
 	{"ErrNotSet", `load; healthctl beat`, ""},
 	{"ErrGone", `sleep 600 >/dev/null 2>&1 & healthctl load -pid $!; kill $!; wait $!; put 0`, ""},
+	{"ErrGone", `load; set -- $(cat web/identity); echo "$1 2$2 $3" >web/identity; put 0`, ""},
 	{"ErrGone", `healthctl load -pid 2147483647`, ""},
 	{"ErrOwned", `load; healthctl load -pid $$`, ""},
 	{"ErrOwned", `load; healthctl set -pid $$ 0`, ""},
+	{"A set that could not be recorded", `load; put 0; put -1`, ""},
+	{"A set that could not be recorded", `unshare --mount sh -c 'mount -t tmpfs -o size=64k none $RUN; healthctl load -pid $APP; healthctl set 0; cat /dev/zero >$RUN/full 2>/dev/null; healthctl set 3'`, "root"},
+	{"A place to write", `unshare --mount sh -c 'mount -t tmpfs -o size=64k none $RUN; mkdir $RUN/web; cat /dev/zero >$RUN/full 2>/dev/null; healthctl load -pid $APP'`, "root"},
 	{"A place to write", `cd /; rmdir $RUN; load`, ""},
 	{"A place to write", `: >web; load`, ""},
 	{"A place to write", `nobody healthctl load -pid $APP`, "root"},
+	{"A place to write", `unshare --mount sh -c 'mount --bind $RUN $RUN && mount -o remount,bind,ro $RUN && healthctl load -pid $APP'`, "root"},
+	{"healthctl exec", `healthctl exec server`, ""},
+	{"healthctl exec", `as $RUN "" healthctl exec $RUN/server`, ""},
+	{"healthctl exec", `: >server; as $RUN "" healthctl exec $RUN/server`, ""},
+	{"healthctl exec", `echo text >server; chmod +x server; as $RUN "" healthctl exec $RUN/server`, ""},
+	{"healthctl install", `as $RUN /tools unshare --mount sh -c 'mount -t tmpfs -o noexec none $RUN && healthctl install $RUN'`, "root"},
+	{"healthctl install", `mkdir lone; cp $(command -v healthctl) lone; as $RUN/lone /lib lone/healthctl install $RUN`, ""},
+	{"healthctl install", `as $RUN /tools nobody healthctl install $RUN`, "root"},
+	{"healthctl install", `: >file; as $RUN/file /tools healthctl install $RUN/file`, ""},
 }
 
 // messagePrelude has what the scripts share. Everything goes to standard output.
 const messagePrelude = `exec 2>&1; cd $RUN
 load() { healthctl load -pid $APP; }
 put() { healthctl set "$@"; }
+as() { "${@:3}" 2>&1 | sed "s|$1|$2|g"; } # shows one path as another
 nobody() { setpriv --reuid=65532 --regid=65532 --clear-groups "$@"; }
 `
 
@@ -158,7 +187,7 @@ func messageSections(t *testing.T) map[string][]string {
 		case strings.HasPrefix(line, "```"):
 			inside = line == "```text"
 		case inside:
-			sections[heading] = append(sections[heading], plainMessage(line))
+			sections[heading] = append(sections[heading], plainMessage(strings.TrimPrefix(line, "healthctl: ")))
 		case strings.HasPrefix(line, "#"):
 			heading = strings.TrimLeft(line, "# ")
 		}
@@ -183,7 +212,6 @@ func printed(t *testing.T, bin string, app int, script string) string {
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	line := strings.ReplaceAll(lines[len(lines)-1], runDir, "/run")
-	line = regexp.MustCompile(`^unhealthy: (\.\.|a/b|0+\.*): `).ReplaceAllString(line, "unhealthy: web: ")
 	return plainMessage(strings.TrimPrefix(line, "healthctl: "))
 }
 

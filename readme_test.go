@@ -3,10 +3,14 @@
 package healthprobe_test
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 // TestReadmeLength: whoever wants more follows a link.
@@ -45,6 +49,50 @@ func TestReadmeUsage(t *testing.T) {
 		return b.language == "console" && strings.HasPrefix(b.text, "$ healthprobe -h\nUsage: ")
 	}) {
 		t.Error("README.md does not show healthprobe -h")
+	}
+}
+
+// TestReadmeTry runs what README.md says to do to try it, on a copy in place of a
+// clone, and then the first console block in the same shell.
+func TestReadmeTry(t *testing.T) {
+	root, err := testenv.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	clone := filepath.Join(dir, "healthprobe")
+	for _, name := range []string{"cmd", "internal", "writer"} {
+		if err := os.CopyFS(filepath.Join(clone, name), os.DirFS(filepath.Join(root, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"go.mod", "go.sum", "build.sh"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(clone, name), text, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	blocks, _ := docSplit(t, "README.md")
+	session := blocks[slices.IndexFunc(blocks, func(b docBlock) bool { return b.language == "console" })]
+	i := slices.IndexFunc(blocks, func(b docBlock) bool { return b.language == "sh" })
+	try, ok := strings.CutPrefix(blocks[i].text, "git clone https://github.com/healthprobe/healthprobe && ")
+	if !ok {
+		t.Fatalf("%v does not begin with git clone", blocks[i])
+	}
+	cmd := exec.Command("sh", "-c", "set -e\n"+try+"set +e\n"+docSession(session))
+	cmd.Dir = dir
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "LIVENESS_") {
+			cmd.Env = append(cmd.Env, variable)
+		}
+	}
+	cmd.Env = append(cmd.Env, "TMPDIR="+dir)
+	out, err := cmd.Output()
+	if err != nil || docPlain(string(out), cmd.Process.Pid) != docPlain(session.text, 4711) {
+		t.Errorf("%v says\n%s\nbut it is %v\n%s", session, session.text, err, out)
 	}
 }
 

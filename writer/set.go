@@ -15,8 +15,8 @@ import (
 // The error is ErrNotLoaded before Load, ErrGone if the process that loaded has
 // exited, ErrOwned if another one has the unit now, or ErrLocked. If a code other
 // than 0 cannot be recorded (a full disk, the lock, a code out of range), Set
-// clears the previous state where the directory permits it, so that no "healthy"
-// remains. It returns the error all the same, with what the file holds now.
+// clears the previous state if it can, so that no "healthy" remains. It returns
+// the error all the same, with what the file holds now.
 func (u *Unit) Set(code int) error { return u.SetReason(code, "") }
 
 // SetReason is Set with one line for people, which the probe shows after the

@@ -79,14 +79,17 @@ func (d *demo) run() error {
 	d.eventually(0, "healthprobe", "-live", "-max-age", "1s")
 
 	d.title("Killed")
-	d.end()
+	d.signal(syscall.SIGKILL)
+	if d.failed == nil {
+		d.wait()
+	}
 	d.ask(1, "healthprobe")
 
 	d.title("The state of the previous run is left, and another process has its pid, as after the restart of a container")
 	d.inherit(os.Getpid())
 	d.ask(1, "healthprobe")
 
-	d.title("The next start clears it; reset is the last act of a shutdown")
+	d.title("The next start clears it; a shutdown ends with reset")
 	d.start("worker", "-spool", spool)
 	d.eventually(0, "healthprobe")
 	d.signal(syscall.SIGTERM)
@@ -171,7 +174,7 @@ func (d *demo) signal(s syscall.Signal) {
 	if d.failed != nil {
 		return
 	}
-	names := map[syscall.Signal]string{syscall.SIGUSR1: "USR1", syscall.SIGUSR2: "USR2", syscall.SIGSTOP: "STOP", syscall.SIGCONT: "CONT", syscall.SIGTERM: "TERM"}
+	names := map[syscall.Signal]string{syscall.SIGUSR1: "USR1", syscall.SIGUSR2: "USR2", syscall.SIGKILL: "KILL", syscall.SIGSTOP: "STOP", syscall.SIGCONT: "CONT", syscall.SIGTERM: "TERM"}
 	fmt.Printf("$ kill -%s %%worker\n", names[s])
 	d.worker.Process.Signal(s)
 }

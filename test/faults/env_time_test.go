@@ -31,14 +31,14 @@ func TestHeartbeatAge(t *testing.T) {
 			{time.Hour, big, ""},
 			{time.Until(time.Unix(0, 0)), "1h", "no heartbeat for"},
 			{time.Until(time.Unix(1<<32, 0)), "1h", "in the future"},
-			{-time.Hour, "0", "want a duration above 0"},
-			{-time.Hour, "0s", "want a duration above 0"},
-			{-time.Hour, "-1m", "want a duration above 0"},
-			{0, "2562048h", "want a duration above 0"}, // more than 63 bits
-			{0, "99999999999999999999h", "want a duration above 0"},
-			{0, "60", "want a duration above 0"},
-			{0, "1 m", "want a duration above 0"},
-			{0, "soon", "want a duration above 0"},
+			{-time.Hour, "0", "want a duration such as"},
+			{-time.Hour, "0s", "want a duration such as"},
+			{-time.Hour, "-1m", "want a duration such as"},
+			{0, "2562048h", "want a duration such as"}, // more than 63 bits
+			{0, "99999999999999999999h", "want a duration such as"},
+			{0, "60", "want a duration such as"},
+			{0, "1 m", "want a duration such as"},
+			{0, "soon", "want a duration such as"},
 			{0, "", "empty"},
 		} {
 			f.shiftHeartbeat(c.by)
