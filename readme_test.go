@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 // TestReadmeLength: whoever wants more follows a link.
@@ -52,6 +54,9 @@ func TestReadmeUsage(t *testing.T) {
 // says that there is no network code and no cryptography.
 func TestSecurity(t *testing.T) {
 	rows := map[string]string{"healthprobe": "./cmd/healthprobe", "healthctl": "./cmd/healthctl", "package writer": "./writer"}
+	if err := testenv.TrackSources(); err != nil {
+		t.Fatal(err)
+	}
 	for name, pkg := range rows {
 		out, err := exec.Command("go", "list", "-deps", pkg).Output()
 		if err != nil {
