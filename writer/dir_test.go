@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
 	"golang.org/x/sys/unix"
@@ -32,36 +31,56 @@ func TestLockExcludes(t *testing.T) {
 }
 
 // TestLockOfRemovedDirectory: the lock of a directory that was removed and made
-// again during the wait excludes nobody, so it does not count.
+// again excludes nobody, so it does not count. That matters to whoever has opened
+// the directory just before, so two goroutines lock and one of them, while it has
+// the lock, makes the directory anew.
 func TestLockOfRemovedDirectory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "web")
-	old, err := lockDirectory(path, true)
-	if err != nil {
+	if err := os.Mkdir(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	locked := make(chan *directory)
-	go func() {
-		d, err := lockDirectory(path, false)
-		if err != nil {
+	withLock := func(then func(d *directory)) {
+		syscall.ForkLock.RLock()
+		d, err := tryLock(path)
+		if err == nil {
+			then(d)
+			d.close()
+			return
+		}
+		if d != nil {
+			unix.Close(d.fd)
+		}
+		syscall.ForkLock.RUnlock()
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, os.ErrNotExist) {
 			t.Error(err)
 		}
-		locked <- d
+	}
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		for made := 0; made < 200 && !t.Failed(); {
+			withLock(func(*directory) {
+				made++
+				if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o755)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}()
-	time.Sleep(50 * time.Millisecond) // it waits by now; if not, the test proves less but cannot fail
-	if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	old.close()
-	d := <-locked
-	if d == nil {
-		return
-	}
-	defer d.close()
-	if err := d.replace(state.ErrorFile, []byte("0\n")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(path, state.ErrorFile)); err != nil {
-		t.Error("the lock is that of the removed directory:", err)
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		withLock(func(d *directory) {
+			var locked, named unix.Stat_t
+			if err := errors.Join(unix.Fstat(d.fd, &locked), unix.Lstat(path, &named)); err != nil {
+				t.Error(err)
+			} else if locked.Ino != named.Ino {
+				t.Error("the lock is that of a directory that was removed")
+			}
+		})
 	}
 }
 
