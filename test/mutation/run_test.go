@@ -56,6 +56,28 @@ func stages(file string) []stage {
 	return []stage{scripts, messages}
 }
 
+// requirePass ends the test if the code as it is fails, since then every mutant is found.
+func (lab *laboratory) requirePass(t *testing.T) {
+	t.Helper()
+	overlay := filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(overlay, []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	passed := map[stage]bool{}
+	for _, d := range directories {
+		for _, s := range stages(d.path + "/main.go") {
+			if passed[s] {
+				continue
+			}
+			out, failed, err := lab.runStage(s, overlay)
+			if failed || err != nil {
+				t.Fatalf("%v fails without a mutant: %v\n%s", s, err, out)
+			}
+			passed[s] = true
+		}
+	}
+}
+
 // try returns which stage found a mutant, and what it printed: "" if it survived.
 func (lab *laboratory) try(m mutant, dir string) (found, output string, err error) {
 	changed, overlay := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
@@ -78,7 +100,7 @@ func (lab *laboratory) try(m mutant, dir string) (found, output string, err erro
 // runStage runs the tests of a stage. Those of the root package build the programs
 // in child processes, and GOFLAGS tells these about the overlay.
 func (lab *laboratory) runStage(s stage, overlay string) (output string, failed bool, err error) {
-	argv := []string{"go", "test", "-count=1", "-vet=off", "-failfast", "-timeout=45s", "./" + s.pkg}
+	argv := []string{"go", "test", "-count=1", "-vet=off", "-failfast", "-timeout=30s", "./" + s.pkg}
 	if s.run != "" {
 		argv = []string{lab.tests, "-test.failfast", "-test.timeout=120s", "-test.run=" + s.run}
 	}
