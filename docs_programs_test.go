@@ -69,6 +69,32 @@ func docPlain(s string, pid int) string {
 	return s
 }
 
+// TestDocPlain: an age does not count, however long a busy machine takes, and
+// what means something does.
+func TestDocPlain(t *testing.T) {
+	const (
+		table = "CODE  AGE  MESSAGE\n3     0s   error 3: upstream db unreachable"
+		line  = "healthy: web: pid 4711, identity verified, age 0.004s, error 0"
+	)
+	for _, age := range []string{"0s", "100ms", "9.9s", "10s", "59s", "1m0s", "12m34s", "1h0m0s", "100h0m1s"} {
+		wide := "CODE  AGE" + strings.Repeat(" ", len(age)) + "MESSAGE\n3     " + age + "  error 3: upstream db unreachable"
+		if got := docPlain(wide, 1); got != docPlain(table, 1) {
+			t.Errorf("%s is not plain in a table: %q", age, got)
+		}
+	}
+	for _, age := range []string{"0s", "0.001s", "0.999s", "1s", "9.999s", "75.050s", "360000s"} {
+		if got := docPlain(strings.Replace(line, "0.004s", age, 1), 4711); got != docPlain(line, 4711) {
+			t.Errorf("%s is not plain in a line: %q", age, got)
+		}
+	}
+	for _, other := range [][2]string{{"error 0", "error 1"}, {"error 0", "error 10"}, {"4711", "4712"}, {"0.004s", "0.004"}, {"healthy", "unhealthy"}} {
+		changed := strings.Replace(line, other[0], other[1], 1)
+		if docPlain(changed, 4711) == docPlain(line, 4711) {
+			t.Errorf("%q counts as %q", changed, line)
+		}
+	}
+}
+
 // docEnv is the environment of an application whose unit is web.
 func docEnv(bin, runDir string) []string {
 	return append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "LIVENESS_RUNDIR="+runDir, "LIVENESS_UNIT_NAME=web")

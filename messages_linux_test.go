@@ -96,7 +96,7 @@ var messageCases = []messageCase{
 	{"ErrOwned", `load; healthctl load -pid $$`, ""},
 	{"ErrOwned", `load; healthctl set -pid $$ 0`, ""},
 	{"ErrOwned", `unshare --pid --fork healthctl exec true`, "root"},
-	{"ErrLocked", `load; exec 9<>web/.lock; flock 9; put 0 9>&-`, ""},
+	{"ErrLocked", `load; exec 9<>web/.lock; flock 9; load 9>&-`, ""},
 	{"A set that could not be recorded", `load; put 0; put -1`, ""},
 	{"A place to write", `load; put 0; ln web/error other; healthctl beat`, ""},
 	{"A set that could not be recorded", `unshare --mount sh -c 'mount -t tmpfs -o size=64k none $RUN; healthctl load -pid $APP; healthctl set 0; cat /dev/zero >$RUN/full 2>/dev/null; healthctl set 3'`, "root"},

@@ -100,6 +100,9 @@ func TestReadmeTry(t *testing.T) {
 // says that there is no network code and no cryptography.
 func TestSecurity(t *testing.T) {
 	rows := map[string]string{"healthprobe": "./cmd/healthprobe", "healthctl": "./cmd/healthctl", "package writer": "./writer"}
+	if err := testenv.TrackSources(); err != nil {
+		t.Fatal(err)
+	}
 	for name, pkg := range rows {
 		out, err := exec.Command("go", "list", "-deps", pkg).Output()
 		if err != nil {

@@ -45,6 +45,9 @@ func Build(dir string, o Options) error {
 	if o.Overlay != "" {
 		env = append(env, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+o.Overlay))
 	}
+	if err := TrackSources(); err != nil {
+		return err
+	}
 	return run(cmd, env...)
 }
 
@@ -52,6 +55,9 @@ func Build(dir string, o Options) error {
 // directory, statically into the file out. pkg is a path below the module's
 // root: ./examples/worker.
 func BuildPackage(out, pkg string, flags ...string) error {
+	if err := TrackSources(pkg); err != nil {
+		return err
+	}
 	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", out}, flags...)
 	return run(exec.Command("go", append(args, pkg)...), "CGO_ENABLED=0")
 }

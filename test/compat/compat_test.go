@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/healthprobe/healthprobe/internal/testenv"
@@ -38,12 +39,12 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	programs = dir
-	if err := testenv.Build(dir, testenv.Options{Plain: true}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	return m.Run()
 }
+
+// build builds the programs, once. It runs in the first test and not in TestMain:
+// see testenv.TrackSources.
+var build = sync.OnceValue(func() error { return testenv.Build(programs, testenv.Options{Plain: true}) })
 
 // TestPairs runs two applications, one after the other in the same directory,
 // for every pair of writers. All checkers are asked after each step.

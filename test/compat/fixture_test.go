@@ -33,6 +33,9 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
 	testenv.LookPath(t, "bash", "bash")
 	testenv.LookPath(t, "python3", "python3-minimal")
 	scripts, err := filepath.Abs("testdata")

@@ -93,6 +93,7 @@ func TestVersion(t *testing.T) {
 // symbol does not exist. The alternative would be a program that starts at some
 // other address.
 func TestWrongLink(t *testing.T) {
+	trackSources(t)
 	build := func(env string, args ...string) string {
 		cmd := exec.Command("go", append([]string{"build", "-o", filepath.Join(newDir(t), "healthprobe")}, append(args, probePackage)...)...)
 		cmd.Env = append(os.Environ(), "GOFLAGS=", env)
@@ -119,6 +120,7 @@ func TestWrongLink(t *testing.T) {
 // the files of the direct entry are not compiled, and build.sh does not ask the
 // linker for its symbol.
 func TestOtherPlatforms(t *testing.T) {
+	trackSources(t)
 	for _, platform := range []string{"linux/386", "linux/riscv64", "linux/s390x", "darwin/arm64", "freebsd/amd64"} {
 		goos, goarch, _ := strings.Cut(platform, "/")
 		cmd := exec.Command("go", "list", "-f", "{{.GoFiles}} {{.SFiles}}", probePackage)

@@ -51,6 +51,14 @@ func directEntry(t testing.TB) string {
 	return release(runtime.GOARCH).program(t, "healthprobe")
 }
 
+// trackSources is for tests that run the go command themselves.
+func trackSources(t testing.TB) {
+	t.Helper()
+	if err := testenv.TrackSources(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // entry is a build of healthprobe, by the entry it has. argv is the command that
 // runs it, to which the arguments are appended.
 type entry struct {

@@ -24,7 +24,8 @@
 // Line 112 appends to a slice, which may allocate. The line may be in the standard
 // library if its code was inlined; the function is still ours. Usual causes:
 //
-//	runtime.newobject, makeslice   a variable or a slice is on the heap
+//	runtime.newobject, mallocgc... a variable is on the heap
+//	runtime.makeslice              so is a slice
 //	runtime.growslice              append
 //	runtime.concatstring2          + on strings
 //	runtime.panicBounds            an index that the compiler cannot prove

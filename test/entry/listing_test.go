@@ -47,6 +47,7 @@ var (
 // packages that have changed are compiled.
 func list(t *testing.T, goarch, overlay string) listing {
 	t.Helper()
+	trackSources(t)
 	args := []string{"list", "-export", "-gcflags=" + modulePath + "/...=-S"}
 	if overlay != "" {
 		args = append(args, "-overlay="+overlay)

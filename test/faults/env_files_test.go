@@ -15,7 +15,7 @@ import (
 // TestReasonStaysOneLine writes arbitrary content into reason. The code decides, and
 // the probe still prints one line.
 func TestReasonStaysOneLine(t *testing.T) {
-	h := newHarness()
+	h := newHarness(t)
 	h.run([]func(){func() {
 		for _, held := range []string{
 			"", "3", "3 ", "4 of another code\n", "3 upstream gone\n", "3 a\nunhealthy: web: error 4\n", "3 \x1b[2J\x00\x07\r\x9b1m",
@@ -38,7 +38,7 @@ func TestReasonStaysOneLine(t *testing.T) {
 // process before it drops privileges. Afterwards that user must be able to set.
 func TestFileOwnership(t *testing.T) {
 	testenv.Require(t, os.Geteuid() == 0, "chown needs root")
-	h := newHarness()
+	h := newHarness(t)
 	h.run([]func(){func() {
 		f := h.newFixture()
 		defer f.close()

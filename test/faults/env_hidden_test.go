@@ -30,7 +30,7 @@ func TestHiddenProc(t *testing.T) {
 			mountProc(proc)
 		}
 		t.Run(name, func(t *testing.T) {
-			h := newHarness()
+			h := newHarness(t)
 			h.run([]func(){func() { h.probeHidden(proc != "") }})
 			h.report(t)
 		})
@@ -102,7 +102,7 @@ func TestHiddenOwner(t *testing.T) {
 	}
 	mountProc("hidepid=2")
 	requirePtrace(t)
-	h := newHarness()
+	h := newHarness(t)
 	h.runScenarios(hiddenOwner())
 	h.report(t)
 }

@@ -25,7 +25,7 @@ type hostileDir struct {
 // which either works or explains in one line why not.
 func TestHostileDirectory(t *testing.T) {
 	testenv.Require(t, os.Geteuid() == 0, "making devices and giving files away needs root")
-	h := newHarness()
+	h := newHarness(t)
 	var jobs []func()
 	for _, d := range hostileDirs() {
 		jobs = append(jobs, func() { d.run(h) })

@@ -24,7 +24,7 @@ func TestUnitNames(t *testing.T) {
 		"..": false, ".": false, "/": false, "a/b": false, "../web": false, "/etc": false,
 		strings.Repeat("a", 256): false, strings.Repeat("ü", 128): false,
 	}
-	h := newHarness()
+	h := newHarness(t)
 	h.run([]func(){func() {
 		for name, works := range names {
 			f := h.newFixture()
@@ -81,7 +81,7 @@ func TestProcessNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHarness()
+	h := newHarness(t)
 	h.run([]func(){func() {
 		for _, name := range []string{"a b c", "(", ")", "((()))", ") Z 1 1 1", "a) X (b", "a\nb) Z 0", "\n", "\xff) Z", "x) R 1 1 1 1 1 "} {
 			f := h.newFixture()

@@ -22,7 +22,7 @@ func TestReusedPid(t *testing.T) {
 		return
 	}
 	requirePtrace(t)
-	h := newHarness()
+	h := newHarness(t)
 	h.runScenarios(reused())
 	h.report(t)
 }
@@ -87,7 +87,7 @@ func TestRepeatedReuse(t *testing.T) {
 	if !inNamespaces(t) {
 		return
 	}
-	h := newHarness()
+	h := newHarness(t)
 	times := 5
 	if *long {
 		times = 100

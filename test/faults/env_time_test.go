@@ -11,7 +11,7 @@ import (
 // invalid limits.
 func TestHeartbeatAge(t *testing.T) {
 	const big = "2562047h" // 292 years, nearly what 63 bits of nanoseconds hold
-	h := newHarness()
+	h := newHarness(t)
 	h.run([]func(){func() {
 		f := h.newFixture()
 		defer f.close()

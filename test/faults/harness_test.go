@@ -28,7 +28,15 @@ type harness struct {
 	violations []string
 }
 
-func newHarness() *harness { return &harness{programs: built, every: *long} }
+// newHarness builds the programs before the first test, and not in TestMain: see
+// testenv.TrackSources.
+func newHarness(t *testing.T) *harness {
+	t.Helper()
+	if err := buildOnce(); err != nil {
+		t.Fatal(err)
+	}
+	return &harness{programs: built, every: *long}
+}
 
 func (h *harness) countPoint() {
 	h.mu.Lock()
@@ -120,7 +128,7 @@ func (h *harness) report(t *testing.T) {
 // containers.
 func requirePtrace(t *testing.T) {
 	t.Helper()
-	h := newHarness()
+	h := newHarness(t)
 	var end traceResult
 	var err error
 	h.run([]func(){func() {

@@ -23,8 +23,17 @@ var long = flag.Bool("long", false, "try every point and every mutant, and run e
 // readable by everyone, because some tests probe as another user.
 var scratch string
 
-// built holds the programs under test.
+// built holds the programs under test, once buildOnce has built them.
 var built *programs
+
+// buildOnce builds them, unless this is a test that was started again in
+// namespaces: it uses the programs already built.
+var buildOnce = sync.OnceValue(func() error {
+	if os.Getenv(insideEnv) != "" {
+		return nil
+	}
+	return errors.Join(built.build(""), built.buildApp())
+})
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -33,7 +42,6 @@ func TestMain(m *testing.M) {
 
 func runAll(m *testing.M) int {
 	unix.Umask(0o022)
-	// A test that was started again in namespaces uses the programs already built.
 	inside := os.Getenv(insideEnv) != ""
 	if inside {
 		scratch = os.Getenv(scratchEnv)
@@ -49,12 +57,6 @@ func runAll(m *testing.M) int {
 	}
 	started := time.Now()
 	built = programsIn(filepath.Join(scratch, "bin"))
-	if !inside {
-		if err := errors.Join(built.build(""), built.buildApp()); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-	}
 	status := m.Run()
 	if inside {
 		total.save(os.Getenv(tallyEnv))

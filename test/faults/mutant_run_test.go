@@ -52,7 +52,7 @@ func (m *mutant) run(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHarness()
+	h := newHarness(t)
 	h.programs = programsIn(filepath.Join(dir, "bin"))
 	h.app = built.app // not under test here; healthctl and healthprobe contain the bug
 	h.every, h.wanted = true, m.violation

@@ -14,7 +14,7 @@ import (
 // lock. The commands give up and print one line. A set of a code other than 0 still
 // invalidates the 0 before it.
 func TestHeldLock(t *testing.T) {
-	h := newHarness()
+	h := newHarness(t)
 	h.run([]func(){func() {
 		var all sync.WaitGroup
 		for _, c := range []struct {

@@ -29,7 +29,7 @@ type racers struct {
 // calls.
 func TestRaces(t *testing.T) {
 	requirePtrace(t)
-	h := newHarness()
+	h := newHarness(t)
 	h.runRaces(races())
 	h.report(t)
 }

@@ -81,7 +81,7 @@ var codes = []string{"0", "7", "42", "137", "2048", "65535", "1000000", "2147483
 // TestWritersUnderLoad lets 8 processes set different codes, each every 5 ms, and
 // looks for a value that none of them wrote.
 func TestWritersUnderLoad(t *testing.T) {
-	h := newHarness()
+	h := newHarness(t)
 	h.run([]func(){func() { h.writersUnderLoad(t) }})
 	h.report(t)
 }
@@ -157,7 +157,7 @@ func checkAnswer(o outcome) (wrong string) {
 // TestHeartbeatUnderLoad lets an application set 0 and beat without pause while two
 // probes run without pause. None may report unhealthy.
 func TestHeartbeatUnderLoad(t *testing.T) {
-	h := newHarness()
+	h := newHarness(t)
 	h.run([]func(){func() { h.heartbeatUnderLoad(t) }})
 	h.report(t)
 }

@@ -24,7 +24,7 @@ type probeCase struct {
 // make an unhealthy unit healthy, and the output must remain one line.
 func TestProbeFaults(t *testing.T) {
 	requirePtrace(t)
-	h := newHarness()
+	h := newHarness(t)
 	h.runProbeCases(probeCases())
 	h.report(t)
 }

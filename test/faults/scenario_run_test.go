@@ -51,7 +51,7 @@ func scenarios() (all []scenario) {
 // fault there.
 func TestScenarios(t *testing.T) {
 	requirePtrace(t)
-	h := newHarness()
+	h := newHarness(t)
 	h.runScenarios(scenarios())
 	h.report(t)
 }

@@ -1,0 +1,127 @@
+//go:build linux
+
+package mutation
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// laboratory runs tests on mutants.
+type laboratory struct {
+	root  string
+	tests string // the compiled tests of the root package
+}
+
+func newLaboratory(t *testing.T, root string) *laboratory {
+	t.Helper()
+	lab := &laboratory{root, filepath.Join(t.TempDir(), "root.test")}
+	cmd := exec.Command("go", "test", "-c", "-o", lab.tests, ".")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, out)
+	}
+	return lab
+}
+
+// A stage is some tests that may find a mutant.
+type stage struct {
+	pkg string // its unit tests
+	run string // or these tests of the root package
+}
+
+// stages returns the tests for a file, the fastest first.
+func stages(file string) []stage {
+	scripts, messages := stage{run: "^TestScript$/^direct$"}, stage{run: "^TestMessages$"}
+	switch dir := filepath.Dir(file); dir {
+	case "internal/state":
+		return []stage{{pkg: dir}, {pkg: "internal/verdict"}, scripts, {pkg: "writer"}, messages}
+	case "internal/verdict":
+		return []stage{{pkg: dir}, scripts, messages}
+	case "writer":
+		return []stage{{pkg: dir}, scripts, messages}
+	case "cmd/healthprobe":
+		if filepath.Base(file) == "main.go" {
+			scripts.run = "^TestScript$/^runtime$"
+		}
+		return []stage{{pkg: dir}, scripts, messages}
+	}
+	return []stage{scripts, messages}
+}
+
+// requirePass ends the test if the code as it is fails, since then every mutant is found.
+func (lab *laboratory) requirePass(t *testing.T) {
+	t.Helper()
+	overlay := filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(overlay, []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	passed := map[stage]bool{}
+	for _, d := range directories {
+		for _, s := range stages(d.path + "/main.go") {
+			if passed[s] {
+				continue
+			}
+			out, failed, err := lab.runStage(s, overlay)
+			if failed || err != nil {
+				t.Fatalf("%v fails without a mutant: %v\n%s", s, err, out)
+			}
+			passed[s] = true
+		}
+	}
+}
+
+// try returns which stage found a mutant, and what it printed: "" if it survived.
+func (lab *laboratory) try(m mutant, dir string) (found, output string, err error) {
+	changed, overlay := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
+	list, _ := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(lab.root, m.file): changed}})
+	if err := errors.Join(os.WriteFile(changed, []byte(m.text), 0o644), os.WriteFile(overlay, list, 0o644)); err != nil {
+		return "", "", err
+	}
+	for _, s := range stages(m.file) {
+		out, failed, err := lab.runStage(s, overlay)
+		if err != nil || strings.Contains(out, "[build failed]") {
+			return "", "", fmt.Errorf("%v: %v\n%s", s, err, out)
+		}
+		if failed {
+			return s.pkg + s.run, out, nil
+		}
+	}
+	return "", "", nil
+}
+
+// runStage runs the tests of a stage. Those of the root package build the programs
+// in child processes, and GOFLAGS tells these about the overlay.
+func (lab *laboratory) runStage(s stage, overlay string) (output string, failed bool, err error) {
+	argv := []string{"go", "test", "-count=1", "-vet=off", "-failfast", "-timeout=30s", "./" + s.pkg}
+	if s.run != "" {
+		argv = []string{lab.tests, "-test.failfast", "-test.timeout=120s", "-test.run=" + s.run}
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir = lab.root
+	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	file, err := os.CreateTemp(filepath.Dir(overlay), "output")
+	if err != nil {
+		return "", false, err
+	}
+	defer file.Close()
+	cmd.Stdout, cmd.Stderr = file, file // no pipe: what a test leaves behind could hold it open
+	if err := cmd.Start(); err != nil {
+		return "", false, err
+	}
+	err = cmd.Wait()
+	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // programs that a mutant makes run forever
+	out, _ := os.ReadFile(file.Name())
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return string(out), true, nil
+	}
+	return string(out), false, err
+}
