@@ -79,6 +79,7 @@ var messageCases = []messageCase{
 	{"ErrGone", `healthctl load -pid 2147483647`, ""},
 	{"ErrOwned", `load; healthctl load -pid $$`, ""},
 	{"ErrOwned", `load; healthctl set -pid $$ 0`, ""},
+	{"ErrOwned", `load; healthctl reset -pid $$`, ""},
 	{"A place to write", `cd /; rmdir $RUN; load`, ""},
 	{"A place to write", `: >web; load`, ""},
 	{"A place to write", `nobody healthctl load -pid $APP`, "root"},

@@ -74,6 +74,15 @@ func (i *invocation) pidFlag(help string) *pidFlag {
 	return p
 }
 
+// owner returns the option for the process that the command speaks for: without
+// -pid whichever owns the unit.
+func (p *pidFlag) owner() writer.Option {
+	if p.given {
+		return writer.WithPid(p.value)
+	}
+	return writer.WithAnyOwner()
+}
+
 // parse parses the flags. With -h it prints the help and returns flag.ErrHelp.
 func (i *invocation) parse() error {
 	return i.parsed(i.flags.Parse(i.words))
