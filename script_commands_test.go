@@ -36,6 +36,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022) // scripts switch to other users, who have to find the files
 	testscript.Main(m, map[string]func(){
+		"endings":    endings,
 		"leaderless": leaderless,
 		"rawenv":     rawenv,
 	})

@@ -14,16 +14,20 @@ not change the code. Call it from the loop that does the work.
   $ while work; do healthctl beat; done
   healthctl: beat web: not set yet: no error in /run/web: set first
 `,
-	run: func(i *invocation) error { return i.simple((*writer.Unit).Beat) },
+	run: func(i *invocation) error {
+		return i.simple("fail unless this process owns the unit", (*writer.Unit).Beat)
+	},
 }
 
-// simple runs a command without arguments or flags of its own.
-func (i *invocation) simple(call func(*writer.Unit) error) error {
+// simple runs a command that takes no arguments and, besides the unit's, only the
+// flag -pid.
+func (i *invocation) simple(pidHelp string, call func(*writer.Unit) error) error {
+	pid := i.pidFlag(pidHelp)
 	i.unitFlags()
 	if err := i.parseNoArgs(); err != nil {
 		return err
 	}
-	u, err := i.open(writer.WithAnyOwner())
+	u, err := i.open(pid.owner())
 	if err != nil {
 		return err
 	}

@@ -49,10 +49,11 @@ func execute(i *invocation) error {
 	if err != nil {
 		return err
 	}
+	reap := reaper()
 	if err := c.load(u, c.list(nil)); err != nil {
 		return err
 	}
-	err = become(u, code, i.args())
+	err = become(u, code, i.args(), reap)
 	if e := u.Reset(); e != nil { // COMMAND will not run
 		err = fmt.Errorf("%w; %w", err, e)
 	}
@@ -60,13 +61,15 @@ func execute(i *invocation) error {
 }
 
 // become records code and then is the command, by execve(2). It returns only if
-// that fails.
-func become(u *writer.Unit, code int, argv []string) error {
+// that fails. As pid 1 it is the parent of what the checks left behind: it reaps
+// what has ended, since the command does not expect children.
+func become(u *writer.Unit, code int, argv []string, reap func()) error {
 	path, err := exec.LookPath(argv[0])
 	if err == nil {
 		if err := u.Set(code); err != nil {
 			return err
 		}
+		reap()
 		err = syscall.Exec(path, argv, os.Environ())
 	}
 	status := 126

@@ -19,6 +19,7 @@ type invocation struct {
 	words   []string // behind the command's name
 	flags   *flag.FlagSet
 	help    []flagHelp
+	values  int             // how many words there are up to the last flag's value
 	options []writer.Option // from -rundir and -unit
 	unit    string          // from -unit
 }
@@ -34,7 +35,10 @@ func newInvocation(c *command, words []string) *invocation {
 // value defines a flag with a value.
 func (i *invocation) value(name, placeholder, help string, set func(string) error) {
 	i.help = append(i.help, flagHelp{"-" + name + " " + placeholder, help})
-	i.flags.Func(name, "", set)
+	i.flags.Func(name, "", func(s string) error {
+		i.values = len(i.words) - i.flags.NArg()
+		return set(s)
+	})
 }
 
 // toggle defines a flag without one.
@@ -72,6 +76,15 @@ func (i *invocation) pidFlag(help string) *pidFlag {
 		return nil
 	})
 	return p
+}
+
+// owner returns the option for the process that the command speaks for: without
+// -pid whichever owns the unit.
+func (p *pidFlag) owner() writer.Option {
+	if p.given {
+		return writer.WithPid(p.value)
+	}
+	return writer.WithAnyOwner()
 }
 
 // parse parses the flags. With -h it prints the help and returns flag.ErrHelp.
@@ -132,10 +145,11 @@ func (i *invocation) checkStrayFlags(args []string) error {
 	return nil
 }
 
-// separated reports whether "--" stands before the arguments.
+// separated reports whether "--" stands before the arguments, and not as the
+// value of a flag.
 func (i *invocation) separated() bool {
 	before := len(i.words) - len(i.args()) - 1
-	return before >= 0 && i.words[before] == "--"
+	return before >= i.values && i.words[before] == "--"
 }
 
 // isFlag reports whether an argument looks like a flag that is defined.

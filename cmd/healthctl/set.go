@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/healthprobe/healthprobe/writer"
 )
 
 var setCommand = command{
@@ -41,11 +39,7 @@ func set(i *invocation) error {
 	if !ok {
 		return i.wrong("CODE is %q: want a number from 0 to 2147483647", operands[0])
 	}
-	owner := writer.WithAnyOwner()
-	if pid.given {
-		owner = writer.WithPid(pid.value)
-	}
-	u, err := i.open(owner)
+	u, err := i.open(pid.owner())
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +17,7 @@ var statusCommand = command{
 	summary: "show units as healthprobe sees them",
 	about: `Shows a unit as healthprobe sees it, on one line, or every loaded unit in the run
 directory if neither -unit nor LIVENESS_UNIT_NAME names one. AGE is the time
-since the last set or beat.
+since the last set or beat. A name that is not one plain word is quoted.
 `,
 	exits: "0 all healthy, 1 one is not, 2 wrong usage.",
 	example: `Example:
@@ -80,9 +79,7 @@ is none or it is not known.`)
 		all.Units = append(all.Units, r)
 	}
 	if *asJSON {
-		out := json.NewEncoder(os.Stdout)
-		out.SetIndent("", "  ")
-		err = out.Encode(all)
+		err = writeJSON(os.Stdout, all)
 	} else {
 		err = printTable(all.Units)
 	}
@@ -147,9 +144,7 @@ func printTable(reports []unitReport) error {
 		if r.Age != nil {
 			age = formatAge(time.Duration(*r.Age * float64(time.Second)))
 		}
-		name := []byte(r.Unit)
-		state.Sanitize(name)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, verdict, orDash(r.Pid), orDash(r.Identity), orDash(r.Code), age, message)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", word(r.Unit), verdict, orDash(r.Pid), orDash(r.Identity), orDash(r.Code), age, message)
 	}
 	return w.Flush()
 }

@@ -31,8 +31,8 @@
 //	          where there is neither (a recorded "-" is not compared). The file
 //	          is absent in directories that other programs write, and where
 //	          there is no /proc.
-//	reason    "<code> <text>": one line for people, control characters
-//	          replaced; belongs to error only while the codes agree; at most
+//	reason    "<code> <text>": one line of printable text for people
+//	          (see Sanitize); belongs to error only while the codes agree; at most
 //	          512 bytes; optional
 //
 // A bash script or a Python module needs to know only pid and error. identity

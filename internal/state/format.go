@@ -128,8 +128,8 @@ func ParseReason(b []byte, code int32) (text []byte, ok bool) {
 	return text, ok && n == code
 }
 
-// FormatReason returns the content of a reason file for code: control
-// characters replaced, cut to what the file may hold. It points into buf.
+// FormatReason returns the content of a reason file for code: the text passed
+// through Sanitize and cut to what the file may hold. It points into buf.
 func FormatReason(buf *[ReasonLimit]byte, code int32, text string) []byte {
 	n := putNumber(buf[:], 0, code)
 	n = Put(buf[:], n, " ")

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/healthprobe/healthprobe/internal/testenv"
@@ -133,24 +132,6 @@ func TestReason(t *testing.T) {
 	if _, ok := ParseReason(Trim(b), 4); ok {
 		t.Error("a reason for another code was taken")
 	}
-}
-
-func FuzzSanitize(f *testing.F) {
-	for _, s := range []string{"a\tb", "\u0085x", "\xff\x01", "日本\u009b", "\xc2", "\x7f"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		b := []byte(s)
-		Sanitize(b)
-		if len(b) != len(s) || !utf8.Valid(b) {
-			t.Fatalf("%q became %q", s, b)
-		}
-		for _, r := range string(b) {
-			if unicode.IsControl(r) {
-				t.Fatalf("%q became %q", s, b)
-			}
-		}
-	})
 }
 
 // TestBootTime finds the line wherever the file is cut, and no other that looks

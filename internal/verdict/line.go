@@ -25,8 +25,8 @@ func (l *Line) Text(s string) *Line {
 	return l
 }
 
-// Printable adds text that someone else wrote: without control characters, and
-// with its end replaced by dots if it has more than limit bytes.
+// Printable adds text that someone else wrote: passed through state.Sanitize,
+// and with its end replaced by dots if it has more than limit bytes.
 func (l *Line) Printable(s string, limit int) *Line {
 	from := l.n
 	if limit < 0 {
