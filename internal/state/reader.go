@@ -115,8 +115,12 @@ func (r *Reader) bootTime() (id []byte, e syscall.Errno) {
 const bootTimePrefix = "btime-"
 
 func isBootTime(id []byte) bool {
-	n := len(bootTimePrefix)
-	return len(id) > n && String(id[:n]) == bootTimePrefix && isDigits(id[n:])
+	for i, c := range id {
+		if i < len(bootTimePrefix) && c != bootTimePrefix[i] || i >= len(bootTimePrefix) && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(id) > len(bootTimePrefix)
 }
 
 // bootTimeScanner copies the number of the btime line, which may be cut anywhere
