@@ -51,6 +51,45 @@ func TestHardLink(t *testing.T) {
 	}
 }
 
+// TestOddFiles: a code that cannot be recorded is unhealthy whatever has the name
+// of the error file, and nothing waits for or follows what is there.
+func TestOddFiles(t *testing.T) {
+	for kind, put := range map[string]func(path, victim string) error{
+		"symbolic link": func(path, victim string) error { return os.Symlink(victim, path) },
+		"FIFO":          func(path, _ string) error { return syscall.Mkfifo(path, 0o644) },
+		"directory":     func(path, _ string) error { return os.Mkdir(path, 0o755) },
+	} {
+		t.Run(kind, func(t *testing.T) {
+			u := open(t, t.TempDir())
+			must(t, u.Load(context.Background()))
+			victim, path := filepath.Join(u.RunDir(), "victim"), filepath.Join(u.Dir(), "error")
+			must(t, errors.Join(os.WriteFile(victim, []byte("0\n"), 0o644), put(path, victim)))
+			if err := u.Set(-1); err == nil {
+				t.Error("set -1 worked")
+			}
+			if b, err := os.ReadFile(victim); string(b) != "0\n" {
+				t.Errorf("the file behind the link holds %q now (%v)", b, err)
+			}
+			if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) && kind != "directory" {
+				t.Errorf("it is still there (%v)", err)
+			}
+			if probe(u) == "" {
+				t.Error("healthy")
+			}
+		})
+	}
+	u := open(t, t.TempDir()) // and a socket for a pid
+	must(t, u.Load(context.Background()))
+	must(t, os.Remove(filepath.Join(u.Dir(), "pid")))
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	must(t, err)
+	defer syscall.Close(fd)
+	must(t, syscall.Bind(fd, &syscall.SockaddrUnix{Name: filepath.Join(u.Dir(), "pid")}))
+	if err := u.Set(0); !errors.Is(err, writer.ErrNotLoaded) || !strings.Contains(err.Error(), "pid is not a regular file") {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestReadersCannotLock: everyone who can read the unit directory can lock that,
 // so it must not matter.
 func TestReadersCannotLock(t *testing.T) {
