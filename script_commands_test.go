@@ -30,6 +30,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"end":         end,
 	"await":       await,
 	"lock":        lock,
+	"example":     example,
 }
 
 // TestMain adds programs, which the scripts run like any other.

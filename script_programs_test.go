@@ -5,11 +5,33 @@ package healthprobe_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
+	"github.com/rogpeppe/go-internal/testscript"
 )
+
+// example NAME gives the script one of the examples: a copy of a file, or a
+// program built from a directory.
+func example(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: example NAME")
+	}
+	from, to := filepath.Join("examples", args[0]), ts.MkAbs(args[0])
+	st, err := os.Stat(from)
+	ts.Check(err)
+	if st.IsDir() {
+		ts.Check(testenv.BuildPackage(to, "./"+from))
+		return
+	}
+	held, err := os.ReadFile(from)
+	ts.Check(err)
+	ts.Check(os.WriteFile(to, held, st.Mode()))
+}
 
 // endings FILE... kills the process whose pid is in each file, if it has not ended
 // yet, and prints what is left of it. Unlike a shell it reaps none.

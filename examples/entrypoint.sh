@@ -11,23 +11,30 @@ set -eu
 
 healthctl load -pid $$ ${CHECK:+-check "$CHECK"} # an executable that checks the environment
 
-trap 'healthctl set 3 upstream db unreachable || :' USR1
-trap 'healthctl set 0 || :' USR2
-trap 'healthctl reset; exit 0' TERM INT # reset is the last act
+# Remember each thing that can be wrong, and let one place decide what the unit
+# says: else the end of one error would hide another that goes on.
+upstream=
+trap 'upstream=down' USR1
+trap 'upstream=' USR2
+trap 'healthctl reset -pid $$; exit 0' TERM INT # reset is the last act
 
-healthctl set 0
-failed=
+said=
 while :; do
-	# Beat from the loop that does the work. If healthctl fails, that is no
-	# reason to stop: the probe sees the state itself.
 	if ! ${WORK:-true}; then
-		failed=1
-		healthctl set 4 work failed || :
-	elif [ "$failed" ]; then
-		failed=
-		healthctl set 0 || :
+		state='4 work failed'
+	elif [ "$upstream" ]; then
+		state='3 upstream db unreachable'
 	else
-		healthctl beat || :
+		state=0
+	fi
+	# Set or beat from the loop that does the work. If healthctl fails, that is no
+	# reason to stop: the probe sees the state itself, and the next turn tries again.
+	if [ "$state" = "$said" ]; then
+		healthctl beat -pid $$ || :
+	elif healthctl set -pid $$ $state; then # unquoted: the code, and the reason's words
+		said=$state
+	else
+		said=
 	fi
 	sleep "${EVERY:-1}" & wait $! || : # not sleep alone: a trap runs only when wait returns
 done

@@ -42,6 +42,10 @@ import (
 // direct is where the kernel enters.
 func direct()
 
+// cannotStart is what direct prints, on amd64, if it cannot set up what compiled
+// Go code expects.
+var cannotStart = "unhealthy: healthprobe cannot start: seccomp forbids arch_prctl: allow it in the container's seccomp profile\n"
+
 // enter is called by direct. stack is what the kernel left on the stack (see
 // the System V ABI, "Process Initialization"): argc, then argc pointers to the
 // arguments, a null pointer, pointers to the environment's entries, a null

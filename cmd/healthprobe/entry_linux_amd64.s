@@ -39,10 +39,22 @@ TEXT ·direct(SB), NOSPLIT|NOFRAME|TOPFRAME, $0
 	MOVQ	$0x1002, DI // makes -8(FS) that word
 	SYSCALL
 	TESTQ	AX, AX
-	JNE	failed      // a seccomp filter forbids it
+	JNE	failed      // a seccomp filter forbids it: no Go code can run
 	PUSHQ	BX          // the argument: Go's assembly passes it on the stack
 	CALL	·enter(SB)  // never returns
 failed:
-	MOVQ	$1, DI      // exit_group(1): unhealthy
-	MOVQ	$231, AX
+	PUSHQ	$0x1000     // a signal set with SIGPIPE (1<<12) alone, because
+	MOVQ	$14, AX     // rt_sigprocmask(SIG_BLOCK, set, NULL, 8) lets a write
+	MOVQ	$0, DI      // that nobody reads fail, instead of killing this
+	MOVQ	SP, SI      // process: the exit status has to be 1 all the same
+	MOVQ	$0, DX
+	MOVQ	$8, R10
+	SYSCALL
+	MOVQ	$1, AX      // write(2, cannotStart): a Go string is the address of
+	MOVQ	$2, DI      // its bytes, and then their number
+	MOVQ	·cannotStart+0(SB), SI
+	MOVQ	·cannotStart+8(SB), DX
+	SYSCALL
+	MOVQ	$231, AX    // exit_group(1): unhealthy
+	MOVQ	$1, DI
 	SYSCALL

@@ -57,45 +57,55 @@ func run(spool string, every time.Duration, wait bool) error {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	upstream, failed := true, false
+	upstream, failure, recorded := true, error(nil), true
 	for {
 		select {
 		case s := <-signals:
 			switch s {
 			case syscall.SIGUSR1:
 				upstream = false
-				report(unit.SetReason(3, "upstream db unreachable"))
 			case syscall.SIGUSR2:
 				upstream, wait = true, false
-				report(unit.Set(0))
 			default:
 				return nil
 			}
+			recorded = report(set(unit, upstream, failure))
 		case <-tick.C:
 			if wait {
 				continue
 			}
 			// From the loop that does the work: if it hangs, the heartbeat stops.
-			switch err := work(spool); {
-			case err != nil:
-				failed = true
-				report(unit.SetReason(4, err.Error()))
-			case failed && upstream: // recovered
-				failed = false
-				report(unit.Set(0))
-			default:
+			before := failure
+			failure = work(spool)
+			if failure != nil || before != nil || !recorded {
+				recorded = report(set(unit, upstream, failure))
+			} else {
 				report(unit.Beat())
 			}
 		}
 	}
 }
 
-// report logs an error of package writer. It is no reason to stop working: the
-// probe sees the state itself.
-func report(err error) {
+// set decides what the unit says, in one place: else the end of one error would
+// hide another that goes on.
+func set(unit *writer.Unit, upstream bool, failure error) error {
+	switch {
+	case failure != nil:
+		return unit.SetReason(4, failure.Error())
+	case !upstream:
+		return unit.SetReason(3, "upstream db unreachable")
+	}
+	return unit.Set(0)
+}
+
+// report logs an error of package writer, and reports whether there was none. It
+// is no reason to stop working: the probe sees the state itself, and the next
+// turn tries again.
+func report(err error) (ok bool) {
 	if err != nil {
 		log.Print(err)
 	}
+	return err == nil
 }
 
 func checkSpool(dir string) error {

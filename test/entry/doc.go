@@ -15,6 +15,7 @@
 //   - TestExhaustion, TestDescriptors, TestEnvironment, TestLongTexts and
 //     TestNoArguments run the probe where little works: no processes or memory
 //     left, closed descriptors, odd environments and arguments.
+//   - TestCannotStart forbids the one system call that the stub itself needs.
 //   - FuzzEntries compares the entries with each other on the same input.
 //
 // A violation of the rules names the source line, the function and what it uses:

@@ -39,7 +39,13 @@ func reexec(how string, argv []string) error {
 		// kills this process as well if it needs memory from here on, so
 		// everything that execve takes has been allocated above.
 		runtime.LockOSThread()
-		if err := forbid(unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_MMAP); err != nil {
+		if err := filter(unix.SECCOMP_RET_KILL_PROCESS, unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_MMAP); err != nil {
+			return err
+		}
+	case "without arch_prctl":
+		runtime.LockOSThread()
+		const archPrctl = 158 // on amd64; others do not have it
+		if err := filter(unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM), archPrctl); err != nil {
 			return err
 		}
 	default:
@@ -50,24 +56,21 @@ func reexec(how string, argv []string) error {
 	return e
 }
 
-// forbid makes the kernel kill this process if it makes one of three system calls.
-func forbid(a, b, c uint32) error {
+// filter makes the kernel do action, one of seccomp's, if this process makes one
+// of the system calls.
+func filter(action uint32, calls ...uint32) error {
 	const number = 0 // of the system call, in struct seccomp_data
-	is := func(call uint32, skip uint8) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: skip, K: call}
+	program := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: number}}
+	for _, call := range calls {
+		program = append(program,
+			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: call},
+			unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action})
 	}
-	program := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: number},
-		is(a, 3),
-		is(b, 2),
-		is(c, 1),
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_KILL_PROCESS},
-	}
-	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	program = append(program, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
+	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	// The kernel requires this of a process without privileges.
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&filter)), 0, 0)
+	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0)
 }
