@@ -20,7 +20,7 @@ import (
 func (u *Unit) Set(code int) error { return u.SetReason(code, "") }
 
 // SetReason is Set with one line for people, which the probe shows after the
-// code. Control characters are replaced. Code and reason share 512 bytes; the
+// code. What is not printable is replaced. Code and reason share 512 bytes; the
 // rest is cut.
 func (u *Unit) SetReason(code int, reason string) error {
 	return u.wrap("set", u.set(code, reason))
