@@ -23,12 +23,13 @@ import (
 
 const module = "github.com/healthprobe/healthprobe"
 
-// directories are those whose code is changed, each with the number of mutants in
-// the sample.
-var directories = []struct {
+// directory is one whose code is changed.
+type directory struct {
 	path   string
-	sample int
-}{
+	sample int // how many of its mutants -long tries
+}
+
+var directories = []directory{
 	{"internal/state", 26},
 	{"internal/verdict", 28},
 	{"writer", 36},

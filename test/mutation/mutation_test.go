@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -119,12 +118,7 @@ func survivors(t *testing.T) map[string]string {
 		case line == "" || line[0] == '#':
 		case line[0] == '\t' && name != "":
 			reasons[name] += strings.TrimSpace(line) + " "
-		case slices.ContainsFunc(directories, func(d struct {
-			path   string
-			sample int
-		}) bool {
-			return strings.HasPrefix(line, filepath.Clean(d.path)+"/")
-		}):
+		case slices.ContainsFunc(directories, func(d directory) bool { return strings.HasPrefix(line, d.path+"/") }):
 			name = line
 			reasons[name] += ""
 		default:
