@@ -29,24 +29,24 @@ since the last set or beat. A name that is not one plain word is quoted.
 	run: status,
 }
 
-// statusReport is what is known about all units, and unitReport about one. They are
-// the JSON that status prints: names and meanings stay as they are.
+// statusReport is what is known about all units, and unitReport about one. A
+// pointer is nil if there is no such thing, or it is not known.
 type (
 	statusReport struct {
-		RunDir  string       `json:"rundir"`
-		Healthy bool         `json:"healthy"`
-		Units   []unitReport `json:"units"`
+		runDir  string
+		healthy bool
+		units   []unitReport
 	}
 	unitReport struct {
-		Unit     string   `json:"unit"`
-		Healthy  bool     `json:"healthy"`
-		Cause    *string  `json:"cause"`
-		Pid      *int32   `json:"pid"`
-		Identity *string  `json:"identity"`
-		Code     *int32   `json:"code"`
-		Reason   string   `json:"reason"`
-		Age      *float64 `json:"age"`
-		Message  string   `json:"message"`
+		unit     string
+		healthy  bool
+		cause    *string
+		pid      *int32
+		identity *string
+		code     *int32
+		reason   string
+		age      *float64 // seconds
+		message  string
 	}
 )
 
@@ -72,18 +72,18 @@ is none or it is not known.`)
 			names = found
 		}
 	}
-	all := statusReport{RunDir: u.RunDir(), Healthy: true}
+	all := statusReport{runDir: u.RunDir(), healthy: true}
 	for _, name := range names {
 		r := probeUnit(u.RunDir(), name)
-		all.Healthy = all.Healthy && r.Healthy
-		all.Units = append(all.Units, r)
+		all.healthy = all.healthy && r.healthy
+		all.units = append(all.units, r)
 	}
 	if *asJSON {
-		err = writeJSON(os.Stdout, all)
+		_, err = fmt.Print(all.json())
 	} else {
-		err = printTable(all.Units)
+		err = printTable(all.units)
 	}
-	if err == nil && !all.Healthy {
+	if err == nil && !all.healthy {
 		err = errUnhealthy
 	}
 	return err
@@ -107,7 +107,7 @@ func units(runDir string) (names []string) {
 func probeUnit(runDir, unit string) unitReport {
 	p := verdict.Probe{RunDir: runDir, Unit: unit, Verbose: true}
 	p.Run()
-	r := unitReport{Unit: unit, Healthy: p.Healthy(), Reason: strings.Clone(p.Reason())}
+	r := unitReport{unit: unit, healthy: p.Healthy(), reason: strings.Clone(p.Reason())}
 	if p.Pid > 0 {
 		identity := "none"
 		if p.Verified {
@@ -115,20 +115,20 @@ func probeUnit(runDir, unit string) unitReport {
 		} else if p.Recorded {
 			identity = "unverified"
 		}
-		r.Pid, r.Identity = &p.Pid, &identity
+		r.pid, r.identity = &p.Pid, &identity
 	}
 	if p.Code >= 0 {
-		r.Code = &p.Code
+		r.code = &p.Code
 	}
 	if p.AgeKnown {
 		age := float64(p.Age/1e6) / 1e3
-		r.Age = &age
+		r.age = &age
 	}
-	if !r.Healthy {
+	if !r.healthy {
 		var line verdict.Line
 		p.AppendMessage(&line)
 		cause := p.Cause().String()
-		r.Cause, r.Message = &cause, line.String()
+		r.cause, r.message = &cause, line.String()
 	}
 	return r
 }
@@ -137,14 +137,14 @@ func printTable(reports []unitReport) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "UNIT\tVERDICT\tPID\tIDENTITY\tCODE\tAGE\tMESSAGE")
 	for _, r := range reports {
-		verdict, age, message := "unhealthy", "-", r.Message
-		if r.Healthy {
+		verdict, age, message := "unhealthy", "-", r.message
+		if r.healthy {
 			verdict, message = "healthy", "-"
 		}
-		if r.Age != nil {
-			age = formatAge(time.Duration(*r.Age * float64(time.Second)))
+		if r.age != nil {
+			age = formatAge(time.Duration(*r.age * float64(time.Second)))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", word(r.Unit), verdict, orDash(r.Pid), orDash(r.Identity), orDash(r.Code), age, message)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", word(r.unit), verdict, orDash(r.pid), orDash(r.identity), orDash(r.code), age, message)
 	}
 	return w.Flush()
 }
