@@ -25,6 +25,7 @@ type directory struct {
 	locked   bool          // it is locked
 	uid, gid int           // the directory's owner, once locked
 	turn     chan struct{} // to receive from at the end; see Unit.lock
+	keepOpen bool          // close leaves the descriptors to the kernel
 	reader   state.Reader
 }
 

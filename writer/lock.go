@@ -179,10 +179,12 @@ func (d *directory) close() {
 	if d.locked {
 		unix.Flock(d.lockFD, unix.LOCK_UN)
 	}
-	if d.lockFD >= 0 {
+	if d.lockFD >= 0 && !d.keepOpen {
 		unix.Close(d.lockFD)
 	}
-	unix.Close(d.fd)
+	if !d.keepOpen {
+		unix.Close(d.fd)
+	}
 	if d.turn != nil {
 		<-d.turn
 	}

@@ -18,6 +18,7 @@ type Unit struct {
 	pid          int  // the process it speaks for
 	given        bool // by WithPid
 	anyOwner     bool
+	exits        bool
 
 	loaded atomic.Bool
 	turn   chan struct{} // full while a call has its turn: see lock
@@ -65,6 +66,16 @@ func WithPid(pid int) Option {
 func WithAnyOwner() Option {
 	return func(u *Unit) error {
 		u.anyOwner = true
+		return nil
+	}
+}
+
+// WithExit is for tools, such as healthctl, that exit right after the call: the
+// kernel closes the files of the unit then, and releasing the lock is the last
+// that the call does.
+func WithExit() Option {
+	return func(u *Unit) error {
+		u.exits = true
 		return nil
 	}
 }
@@ -123,6 +134,9 @@ func (u *Unit) lock(create, urgent bool) (*directory, error) {
 	}
 	if err == nil && !urgent {
 		d.turn = u.turn
+	}
+	if err == nil {
+		d.keepOpen = u.exits
 	}
 	return d, err
 }
