@@ -6,11 +6,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/healthprobe/healthprobe/internal/state"
 	"golang.org/x/sys/unix"
 )
 
@@ -73,6 +74,31 @@ func TestLockOfReplacedDirectory(t *testing.T) {
 				t.Errorf("another process gets the lock as well: %v %v", d, err)
 			}
 		})
+	}
+}
+
+// TestFirstLocks: of many that make the directory and its lock file at once, one
+// has the lock at a time.
+func TestFirstLocks(t *testing.T) {
+	for range 50 {
+		path := filepath.Join(t.TempDir(), "web")
+		var all sync.WaitGroup
+		var holders atomic.Int32
+		for range 8 {
+			all.Go(func() {
+				d, err := lockDirectory(path, true, time.Now().Add(lockWait))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d have the lock", n)
+				}
+				holders.Add(-1)
+				d.close()
+			})
+		}
+		all.Wait()
 	}
 }
 
@@ -154,52 +180,6 @@ func TestUnfinishedDirectory(t *testing.T) {
 	mustLock(t, shared).close()
 	if st, _ := os.Stat(shared); st.Mode() != os.ModeDir|os.ModeSticky|0o777 {
 		t.Errorf("load changed mode 1777 to %v", st.Mode())
-	}
-}
-
-// TestPreviousIsNotTheNextOwners: what is cleared without the lock are the files
-// that were there before the owner was checked.
-func TestPreviousIsNotTheNextOwners(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "web")
-	holder := mustLock(t, path)
-	defer holder.close()
-	write := func(name, text string) {
-		t.Helper()
-		next := filepath.Join(path, "next")
-		if err := errors.Join(os.WriteFile(next, []byte(text), 0o644), os.Rename(next, filepath.Join(path, name))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, text := range map[string]string{"error": "0\n", tempFile: "0\n"} {
-		write(name, text)
-	}
-	d, err := openDirectory(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.close()
-	p := d.openPrevious()
-	defer p.close()
-	write("error", "5\n")
-	write(tempFile, "6\n")
-	if err := p.clear(); err != nil {
-		t.Error(err)
-	}
-	for name, want := range map[string]string{"error": "5\n", tempFile: "6\n"} {
-		if b, err := os.ReadFile(filepath.Join(path, name)); string(b) != want {
-			t.Errorf("%s of the next owner holds %q now (%v)", name, b, err)
-		}
-	}
-	p = d.openPrevious()
-	defer p.close()
-	if err := p.clear(); err != nil {
-		t.Error(err)
-	}
-	if held, err := d.read(state.ErrorFile, state.ErrorLimit); err != nil || held == nil || len(held) > 0 {
-		t.Errorf("error holds %q (%v), want nothing", held, err)
-	}
-	if _, err := os.Lstat(filepath.Join(path, tempFile)); !errors.Is(err, os.ErrNotExist) {
-		t.Error("the temporary file of a stopped set is still there: its rename would bring back the old state")
 	}
 }
 

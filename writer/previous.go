@@ -47,11 +47,9 @@ func (p *previous) clear() error {
 	err := p.remove(p.temp)
 	if p.fd >= 0 {
 		truncated := p.d.do("truncate", state.ErrorFile, func() error { return unix.Ftruncate(p.fd, 0) })
-		if closed := unix.Close(p.fd); truncated == nil && closed == nil {
-			p.fd = -1
+		if closed := p.close(); truncated == nil && closed == nil {
 			return err
 		}
-		p.fd = -1
 	}
 	return errors.Join(err, p.remove(p.error))
 }
@@ -75,8 +73,11 @@ func (p *previous) remove(was seen) error {
 	return p.d.remove(was.name)
 }
 
-func (p *previous) close() {
-	if p.fd >= 0 {
-		unix.Close(p.fd)
+// close may be called twice.
+func (p *previous) close() error {
+	fd := p.fd
+	if p.fd = -1; fd < 0 {
+		return nil
 	}
+	return unix.Close(fd)
 }
