@@ -102,6 +102,25 @@ func TestFirstLocks(t *testing.T) {
 	}
 }
 
+// TestLockInRemovedDirectory: no lock file can be made there, so start again.
+func TestLockInRemovedDirectory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web")
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d, err := openDirectory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.lock(true, soon()); !errors.Is(err, errReplaced) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestLockAndForkedChild: a child that was forked while the lock was held has a
 // copy of its descriptor, and must not keep it locked. Nor may the lock keep
 // other goroutines from starting processes.
