@@ -176,13 +176,14 @@ func sameFile(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino 
 // not only by closing the descriptor, also releases it for a child that was
 // forked meanwhile and has a copy.
 func (d *directory) close() {
-	if d.locked {
-		unix.Flock(d.lockFD, unix.LOCK_UN)
+	keepOpen := d.keepOpen
+	if d.locked && d.do("flock", lockFile, func() error { return unix.Flock(d.lockFD, unix.LOCK_UN) }) != nil {
+		keepOpen = false // so that closing releases it
 	}
-	if d.lockFD >= 0 && !d.keepOpen {
+	if d.lockFD >= 0 && !keepOpen {
 		unix.Close(d.lockFD)
 	}
-	if !d.keepOpen {
+	if !keepOpen {
 		unix.Close(d.fd)
 	}
 	if d.turn != nil {
