@@ -60,7 +60,7 @@ func (i *invocation) unitFlags() {
 	})
 }
 
-// pidFlag is the value of -pid; 0 means that it was not given.
+// pidFlag is -pid, and whether it was given: every value of it is checked.
 type pidFlag struct {
 	given bool
 	value int
