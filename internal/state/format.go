@@ -45,6 +45,16 @@ func UnitProblem(name string) string {
 	return ""
 }
 
+// RunDirProblem returns what is wrong with a run directory's path, to follow it,
+// or "". A relative one would mean another directory to the probe, which the
+// engine starts in a directory of its choice.
+func RunDirProblem(dir string) string {
+	if dir == "" || dir[0] != '/' {
+		return "must be an absolute path"
+	}
+	return ""
+}
+
 // Trim cuts ASCII white space from both ends.
 func Trim(b []byte) []byte {
 	for len(b) > 0 && isSpace(b[0]) {

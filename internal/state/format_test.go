@@ -111,6 +111,14 @@ func TestUnitProblem(t *testing.T) {
 	}
 }
 
+func TestRunDirProblem(t *testing.T) {
+	for dir, ok := range map[string]bool{"": false, "run": false, "./run": false, "../run": false, " /run": false, "/": true, "/run": true, "/a/../b": true} {
+		if got := RunDirProblem(dir); (got == "") != ok {
+			t.Errorf("%q: %q", dir, got)
+		}
+	}
+}
+
 func TestReason(t *testing.T) {
 	var buf [ReasonLimit]byte
 	for pad := range 3 { // so that a sequence is cut at each of its bytes, and at none
