@@ -12,6 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// supported is true where Open works.
+const supported = true
+
 // tempFile is the name under which a file is written before it gets its own.
 // One is enough, because its writer has the lock.
 const tempFile = ".tmp"
@@ -26,17 +29,18 @@ type directory struct {
 	uid, gid int           // the directory's owner, once locked
 	turn     chan struct{} // to receive from at the end; see Unit.lock
 	keepOpen bool          // close leaves the descriptors to the kernel
-	reader   state.Reader
 }
 
 // openDirectory opens the unit directory at path, which must not be a symbolic
 // link, without its lock.
 func openDirectory(path string) (*directory, error) {
-	fd, err := retry(func() (int, error) {
-		return unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	})
+	p, err := unix.BytePtrFromString(path)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	fd, e := state.OpenDir(p)
+	if e != 0 {
+		return nil, &os.PathError{Op: "open", Path: path, Err: e}
 	}
 	return &directory{path: path, fd: fd, lockFD: -1}, nil
 }
@@ -45,7 +49,8 @@ func openDirectory(path string) (*directory, error) {
 // exist. The error is EFBIG if it is longer than limit, ESPIPE if it is a FIFO,
 // ELOOP if it is a symbolic link.
 func (d *directory) read(name string, limit int) ([]byte, error) {
-	value, e := d.reader.Value(d.fd, name, make([]byte, limit+1))
+	var r state.Reader
+	value, e := r.Value(d.fd, name, make([]byte, limit+1))
 	switch {
 	case e == unix.ENOENT:
 		return nil, nil
@@ -90,8 +95,12 @@ func (d *directory) replace(name string, content []byte) error {
 // own gives a file that we have just made its mode, whatever the umask, and, if
 // we are root, the directory's owner.
 func (d *directory) own(fd int, name string, mode uint32) error {
-	err := d.do("chmod", name, func() error { return unix.Fchmod(fd, mode) })
-	if err == nil && os.Geteuid() == 0 {
+	var st unix.Stat_t
+	err := d.do("stat", name, func() error { return unix.Fstat(fd, &st) })
+	if err == nil && uint32(st.Mode)&0o7777 != mode {
+		err = d.do("chmod", name, func() error { return unix.Fchmod(fd, mode) })
+	}
+	if err == nil && (int(st.Uid) != d.uid || int(st.Gid) != d.gid) && os.Geteuid() == 0 {
 		err = d.do("chown", name, func() error { return unix.Fchown(fd, d.uid, d.gid) })
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) { // root in name only: no CAP_CHOWN, or a user namespace
 			err = nil

@@ -75,8 +75,8 @@ func (u *Unit) addHint(err error) error {
 	runDir, e := os.Stat(u.runDir)
 	switch {
 	case errors.Is(e, os.ErrNotExist):
-		hint = fmt.Sprintf("the run directory %s does not exist, and load does not make it: make it, mount an emptyDir or a tmpfs there, or set %s to another", u.runDir, state.RunDirEnv)
-	case e == nil && !runDir.IsDir():
+		hint = fmt.Sprintf("the run directory %s does not exist, and load cannot make it: make it, mount an emptyDir or a tmpfs there, or set %s to another", u.runDir, state.RunDirEnv)
+	case errors.Is(e, syscall.ENOTDIR), e == nil && !runDir.IsDir():
 		hint = fmt.Sprintf("the run directory %s is not a directory: set %s to one", u.runDir, state.RunDirEnv)
 	case errors.Is(err, syscall.EROFS):
 		hint = fmt.Sprintf("the file system is read-only: mount an emptyDir or a tmpfs at %s, or set %s to a directory that uid %d can write to", u.runDir, state.RunDirEnv, os.Geteuid())

@@ -26,6 +26,7 @@ type Check struct {
 // process that has loaded may load again, and starts over. No lock is held
 // while checks run.
 func (u *Unit) Load(ctx context.Context, checks ...Check) error {
+	u.endWindow()
 	return u.wrap("load", u.load(ctx, checks))
 }
 
@@ -86,17 +87,24 @@ func (u *Unit) claim(me state.Identity, then func(*directory) error) error {
 		return err
 	}
 	defer d.close()
-	o, err := readOwner(d)
+	o, err := readOwner(d, nil)
 	if err != nil {
 		return err
 	}
 	if err := u.checkFree(o, me); err != nil {
 		return err
 	}
-	if err := d.clear(); err != nil {
+	if err := u.clear(d); err != nil {
 		return err
 	}
 	return then(d)
+}
+
+// clear removes the unit's files. A heartbeat that is made before must not answer
+// for those after, so the window ends while we have the lock.
+func (u *Unit) clear(d *directory) error {
+	u.endWindow()
+	return d.clear()
 }
 
 // Reset removes the unit's files, as before Load. Its directory stays, and any
@@ -104,6 +112,7 @@ func (u *Unit) claim(me state.Identity, then func(*directory) error) error {
 // succeeds. ErrOwned means that another live process owns it. Reset last in a
 // shutdown, or the liveness probe may fail while the application still drains.
 func (u *Unit) Reset() error {
+	u.endWindow()
 	return u.wrap("reset", u.reset())
 }
 
@@ -118,7 +127,7 @@ func (u *Unit) reset() error {
 	}
 	defer d.close()
 	if !u.anyOwner {
-		o, err := readOwner(d)
+		o, err := readOwner(d, nil)
 		if err != nil {
 			return err
 		}
@@ -130,7 +139,7 @@ func (u *Unit) reset() error {
 			return err
 		}
 	}
-	if err := d.clear(); err != nil {
+	if err := u.clear(d); err != nil {
 		return err
 	}
 	u.loaded.Store(false)

@@ -19,17 +19,11 @@ const lockFile = ".lock"
 // lockWait is how long a call tries to get the lock.
 const lockWait = 2 * time.Second
 
-// unfinished is the sticky bit, which marks a directory that lockDirectory has
-// made but not yet given its mode: mkdir(2) subtracts the umask. If we are killed
-// in between, the next load finds the mark and finishes. No directory that is
-// meant for sharing looks like this, since those are writable for others.
-const unfinished = unix.S_ISVTX
-
 // lockDirectory opens the unit directory at path and takes its lock: flock(2),
 // which the kernel drops with the descriptor, however its holder ends. The error
 // is EWOULDBLOCK if another process holds it until deadline, and errBusy if
 // several do in turn. With create, a directory that does not exist is made, as
-// 0755.
+// 0755, and so is the run directory.
 func lockDirectory(path string, create bool, deadline time.Time) (*directory, error) {
 	for {
 		d, err := openDirectory(path)
@@ -39,11 +33,12 @@ func lockDirectory(path string, create bool, deadline time.Time) (*directory, er
 			}
 			d.close()
 		} else if create && errors.Is(err, os.ErrNotExist) {
-			_, err = retry(func() (int, error) { return 0, unix.Mkdir(path, 0o755|unfinished) })
-			if err != nil && err != unix.EEXIST {
-				return nil, &os.PathError{Op: "mkdir", Path: path, Err: err}
+			if err = makeRunDir(parent(path)); err == nil {
+				err = makeDirectory(path)
 			}
-			err = errReplaced
+			if err == nil {
+				err = errReplaced
+			}
 		}
 		if !errors.Is(err, errReplaced) {
 			return nil, err
@@ -83,8 +78,8 @@ func (d *directory) lock(create bool, deadline time.Time) error {
 	if err == nil && there.Nlink == 0 {
 		return errReplaced
 	}
-	if err == nil && create && here.Mode&(unfinished|0o022) == unfinished && int(here.Uid) == os.Geteuid() {
-		err = d.do("chmod", "", func() error { return unix.Fchmod(d.fd, 0o755) })
+	if err == nil && create && isUnfinished(uint32(here.Mode), here.Uid) {
+		err = d.do("chmod", "", func() error { return unix.Fchmodat(d.fd, ".", 0o755, 0) })
 	}
 	return err
 }

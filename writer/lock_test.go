@@ -1,3 +1,5 @@
+//go:build unix
+
 package writer
 
 import (
@@ -215,6 +217,7 @@ func TestUrgentSet(t *testing.T) {
 	if err := u.Set(3); err != nil {
 		t.Error(err)
 	}
+	u.endWindow()
 	if err := u.Beat(); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "other calls of this process") {
 		t.Errorf("a beat behind another: %v", err)
 	}

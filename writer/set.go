@@ -23,7 +23,11 @@ func (u *Unit) Set(code int) error { return u.SetReason(code, "") }
 // code. What is not printable is replaced. Code and reason share 512 bytes; the
 // rest is cut.
 func (u *Unit) SetReason(code int, reason string) error {
-	return u.wrap("set", u.set(code, reason))
+	err := u.set(code, reason)
+	if err != nil {
+		u.endWindow()
+	}
+	return u.wrap("set", err)
 }
 
 func (u *Unit) set(code int, reason string) error {
@@ -32,6 +36,7 @@ func (u *Unit) set(code int, reason string) error {
 		return u.setUnlocked(code, err)
 	}
 	defer d.close()
+	before, now := u.recent.Load(), sinceStart()
 	err = u.check(d)
 	if ambiguous(err) && code != 0 {
 		err = u.check(d) // a failure to read may pass, and the previous "healthy" would stay
@@ -46,7 +51,9 @@ func (u *Unit) set(code int, reason string) error {
 		return u.failed(d, d.openPrevious(), code, fmt.Errorf("code %d is out of range: want 0 to %d", code, state.MaxNumber))
 	}
 	if reason == "" {
-		d.remove(state.ReasonFile) // best effort: the code is valid without its reason, or with an old one
+		if !isAbsent(d.see(state.ReasonFile).err) { // looking costs less than removing
+			d.remove(state.ReasonFile) // best effort: the code is valid without its reason, or with an old one
+		}
 	} else {
 		var buf [state.ReasonLimit]byte
 		d.replace(state.ReasonFile, state.FormatReason(&buf, int32(code), reason))
@@ -55,6 +62,7 @@ func (u *Unit) set(code int, reason string) error {
 	if err := d.replace(state.ErrorFile, state.FormatNumber(&buf, int32(code))); err != nil {
 		return u.failed(d, d.openPrevious(), code, err)
 	}
+	u.openWindow(before, now)
 	return nil
 }
 
@@ -67,11 +75,15 @@ func ambiguous(err error) bool {
 // check returns an error unless the recorded process is the one that the unit
 // speaks for.
 func (u *Unit) check(d *directory) error {
-	o, err := readOwner(d)
-	if err != nil {
-		return err
+	o, err := readOwner(d, u.self.Load())
+	if err == nil {
+		err = u.checkOwner(o)
 	}
-	return u.checkOwner(o)
+	if err == nil && u.own && o.id.Pid != 0 && !o.known {
+		id := o.id
+		u.self.Store(&id)
+	}
+	return err
 }
 
 // setUnlocked is set without the lock: it may only clear the previous state.
@@ -123,35 +135,6 @@ func (u *Unit) withState(d *directory, cause error) error {
 		now = `still holds "0": healthy`
 	}
 	return refuse(cause, "%v; %s/error %s", cause, u.Dir(), now)
-}
-
-// Beat is a heartbeat: the probe's -max-age counts from the last Set or Beat.
-// Call it from the loop that does the work. A heartbeat from a separate
-// goroutine proves only that this goroutine runs. Beat writes no data, so it
-// works on a full disk, and it does not change the code. The error is ErrNotSet
-// before the first Set after Load, and otherwise those of Set.
-func (u *Unit) Beat() error {
-	return u.wrap("beat", u.beat())
-}
-
-func (u *Unit) beat() error {
-	d, err := u.lock(false, false)
-	if isAbsent(err) {
-		return refuse(ErrNotLoaded, "not loaded: no directory %s: load first", u.Dir())
-	}
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	if err := u.check(d); err != nil {
-		return err
-	}
-	if err := d.touch(); isAbsent(err) {
-		return refuse(ErrNotSet, "not set yet: no error in %s: set first", u.Dir())
-	} else if err != nil {
-		return err
-	}
-	return nil
 }
 
 func isAbsent(err error) bool { return errors.Is(err, os.ErrNotExist) }

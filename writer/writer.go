@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,11 +18,16 @@ type Unit struct {
 	runDir, name string
 	pid          int  // the process it speaks for
 	given        bool // by WithPid
+	own          bool // that is the calling process, and no other will do
 	anyOwner     bool
 	exits        bool
 
 	loaded atomic.Bool
-	turn   chan struct{} // full while a call has its turn: see lock
+	// self is which process we are, once a check has read it from /proc: neither
+	// the start time nor the boot can change.
+	self   atomic.Pointer[state.Identity]
+	recent atomic.Pointer[window] // in which Beat need not look again
+	turn   chan struct{}          // full while a call has its turn: see lock
 }
 
 // Option changes which unit Open returns.
@@ -36,14 +42,12 @@ func WithName(name string) Option {
 	}
 }
 
-// WithRunDir names the directory that holds the units' directories. It must
-// exist. The default is $LIVENESS_RUNDIR, else /run.
+// WithRunDir names the directory that holds the units' directories, by an
+// absolute path. Load makes it if it does not exist. The default is
+// $LIVENESS_RUNDIR, else /run.
 func WithRunDir(dir string) Option {
 	return func(u *Unit) error {
 		u.runDir = dir
-		if dir == "" {
-			return errors.New("the run directory must not be empty")
-		}
 		return nil
 	}
 }
@@ -81,8 +85,12 @@ func WithExit() Option {
 }
 
 // Open returns the unit that the options and the environment name. It touches no
-// file.
+// file. On a system that is not Unix, such as Windows, the error is
+// errors.ErrUnsupported: there an application may run without its unit.
 func Open(options ...Option) (*Unit, error) {
+	if !supported {
+		return nil, fmt.Errorf("health is recorded on Unix systems only, not on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+	}
 	u := &Unit{runDir: os.Getenv(state.RunDirEnv), name: os.Getenv(state.UnitEnv), pid: os.Getpid(), turn: make(chan struct{}, 1)}
 	if u.runDir == "" {
 		u.runDir = state.DefaultRunDir
@@ -98,9 +106,13 @@ func Open(options ...Option) (*Unit, error) {
 	if problem := state.UnitProblem(u.name); problem != "" {
 		return nil, fmt.Errorf("the unit name %q %s", u.name, problem)
 	}
+	if problem := state.RunDirProblem(u.runDir); problem != "" {
+		return nil, fmt.Errorf("the run directory %q %s", u.runDir, problem)
+	}
 	if u.given && u.anyOwner {
 		return nil, errors.New("WithPid and WithAnyOwner cannot be combined")
 	}
+	u.own = u.pid == os.Getpid() && !u.anyOwner
 	return u, nil
 }
 

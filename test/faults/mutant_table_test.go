@@ -20,8 +20,8 @@ var mutants = []mutant{
 	},
 	{
 		name: "load does not clear a second time", file: "writer/load.go", short: true,
-		old:       "\tif err := d.clear(); err != nil {\n\t\treturn err\n\t}\n\treturn then(d)\n}",
-		new:       "\tif !begun {\n\t\tbegun = true\n\t\tif err := d.clear(); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n\treturn then(d)\n}\n\nvar begun bool",
+		old:       "\tif err := u.clear(d); err != nil {\n\t\treturn err\n\t}\n\treturn then(d)\n}",
+		new:       "\tif !begun {\n\t\tbegun = true\n\t\tif err := u.clear(d); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n\treturn then(d)\n}\n\nvar begun bool",
 		foundBy:   inRace("load while another process loads, sets 0 and dies"),
 		violation: "nobody set 0 for the process",
 	},
@@ -139,8 +139,8 @@ var mutants = []mutant{
 	},
 	{
 		name: "set does not check the owner", file: "writer/set.go",
-		old:       "\treturn u.checkOwner(o)\n",
-		new:       "\tu.checkOwner(o)\n\treturn nil\n",
+		old:       "\t\terr = u.checkOwner(o)\n",
+		new:       "\t\tu.checkOwner(o)\n",
 		foundBy:   inRace("load while the previous process still sets 0"),
 		violation: "nobody set 0 for the process",
 	},
