@@ -27,6 +27,11 @@ func loads() []scenario {
 				must(os.Mkdir(f.path(), 0o755))
 				return f.loadFor(f.startProcess())
 			}},
+		{name: "load, no run directory", before: unhealthy, after: unhealthy, similar: true,
+			arrange: func(f *fixture) command {
+				must(os.RemoveAll(f.runDir))
+				return f.loadFor(f.startProcess())
+			}},
 		{name: "load, stale directory", before: unhealthy, after: unhealthy,
 			arrange: func(f *fixture) command {
 				f.record(f.deadPid(), "1", "0")

@@ -87,7 +87,7 @@ func (a *app) step(words []string) error {
 		}
 		return a.unit.Set(number(words[1]))
 	case "beat":
-		return a.unit.Beat()
+		return a.open().Beat() // a new Unit remembers no heartbeat
 	case "reset":
 		return a.unit.Reset()
 	case "pid":
@@ -116,7 +116,7 @@ func (a *app) step(words []string) error {
 			if i%2 == 0 {
 				return a.unit.Set(0)
 			}
-			return a.unit.Beat()
+			return a.open().Beat()
 		})
 	}
 	return nil
