@@ -11,7 +11,8 @@
 // # The directory
 //
 // <rundir>/<unit>/. rundir is the -rundir flag, else LIVENESS_RUNDIR, else
-// /run. unit is the -unit flag, else LIVENESS_UNIT_NAME, else the host name
+// /run: an absolute path, since probe and writer may run in different directories.
+// unit is the -unit flag, else LIVENESS_UNIT_NAME, else the host name
 // (the nodename of uname(2)). An empty variable counts as unset. A unit name is
 // 1 to 255 bytes, holds no slash and no NUL, and is neither "." nor "..".
 // Containers of one pod share a host name. Two that share a rundir must name
@@ -42,8 +43,8 @@
 // Values end with a newline when we write them. Readers trim ASCII white space
 // around the value. Every other deviation (empty, sign, leading zero, two
 // values, too long, not a regular file) is unhealthy. Files are mode 0644
-// whatever the umask. The directory is created as 0755, and one that exists
-// keeps its mode and owner. A writer with euid 0 changes the owner of each file
+// whatever the umask. A load makes the directory, and the run directory with
+// its parents, as 0755; one that exists keeps its mode and owner. A writer with euid 0 changes the owner of each file
 // to the directory's before the file appears, so that an application that drops
 // its privileges later can still change it.
 //
