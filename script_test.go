@@ -110,7 +110,7 @@ func (target target) setup(e *testscript.Env, bin string) error {
 		return err
 	}
 	e.Setenv("PATH", bin+":"+e.Getenv("PATH"))
-	e.Setenv("LIVENESS_RUNDIR", "run")
+	e.Setenv("LIVENESS_RUNDIR", filepath.Join(e.WorkDir, "run"))
 	e.Setenv("LIVENESS_UNIT_NAME", "web")
 	e.Setenv("BOOT", strings.TrimSpace(string(boot)))
 	e.Setenv("HOST", host)
