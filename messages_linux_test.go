@@ -102,7 +102,7 @@ var messageCases = []messageCase{
 	{"A set that could not be recorded", `unshare --mount sh -c 'mount -t tmpfs -o size=64k none $RUN; healthctl load -pid $APP; healthctl set 0; cat /dev/zero >$RUN/full 2>/dev/null; healthctl set 3'`, "root"},
 	{"A place to write", `unshare --mount sh -c 'mount -t tmpfs -o size=64k none $RUN; mkdir $RUN/web; cat /dev/zero >$RUN/full 2>/dev/null; healthctl load -pid $APP'`, "root"},
 	{"ErrOwned", `load; healthctl reset -pid $$`, ""},
-	{"A place to write", `cd /; rmdir $RUN; load`, ""},
+	{"A place to write", `cd /; rmdir $RUN; ln -s nowhere $RUN; load; rm $RUN; mkdir $RUN`, ""},
 	{"A place to write", `: >web; load`, ""},
 	{"A place to write", `nobody healthctl load -pid $APP`, "root"},
 	{"A place to write", `unshare --mount sh -c 'mount --bind $RUN $RUN && mount -o remount,bind,ro $RUN && healthctl load -pid $APP'`, "root"},
