@@ -61,6 +61,8 @@ var messageCases = []messageCase{
 	{"bad-unit", `healthprobe -unit a/b`, ""},
 	{"bad-unit", `healthprobe -unit $(printf %0256d 0)`, ""},
 	{"bad-unit", `unshare --uts sh -c 'printf "\n" >/proc/sys/kernel/hostname && LIVENESS_UNIT_NAME= healthprobe'`, "root"},
+	{"bad-rundir", `healthprobe -rundir state`, ""},
+	{"bad-rundir", `LIVENESS_RUNDIR=state healthprobe`, ""},
 	{"malformed", `mkdir web; echo 5 5 >web/pid; healthprobe`, ""},
 	{"malformed", `mkdir web; : >web/pid; healthprobe`, ""},
 	{"malformed", `mkdir web; printf %070d 5 | tr 0 5 >web/pid; healthprobe`, ""},

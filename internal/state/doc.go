@@ -11,11 +11,12 @@
 // # The directory
 //
 // <rundir>/<unit>/. rundir is the -rundir flag, else LIVENESS_RUNDIR, else
-// /run. unit is the -unit flag, else LIVENESS_UNIT_NAME, else the host name
-// (the nodename of uname(2)). An empty variable counts as unset. A unit name is
-// 1 to 255 bytes, holds no slash and no NUL, and is neither "." nor "..".
-// Containers of one pod share a host name. Two that share a rundir must name
-// their units, because ownership is visible only inside one pid namespace.
+// /run: an absolute path. unit is the -unit flag, else LIVENESS_UNIT_NAME,
+// else the host name (the nodename of uname(2)). An empty variable counts as
+// unset. A unit name is 1 to 255 bytes, holds no slash and no NUL, and is
+// neither "." nor "..". Containers of one pod share a host name. Two that
+// share a rundir must name their units, because ownership is visible only
+// inside one pid namespace.
 //
 // # The files
 //

@@ -76,6 +76,10 @@ func (p *Probe) Run() {
 		p.cause = BadUnit
 		return
 	}
+	if state.RunDirProblem(p.RunDir) != "" {
+		p.cause = BadRunDir
+		return
+	}
 	dir, cause := p.openDir()
 	if cause != Healthy {
 		p.cause = cause
