@@ -228,7 +228,7 @@ func TestCauses(t *testing.T) {
 		}
 		names[c.String()] = true
 		var l Line
-		(&Probe{RunDir: "/run", Unit: "web/", cause: c}).AppendMessage(&l)
+		(&Probe{RunDir: "/run", Unit: "web/", Answer: Answer{cause: c}}).AppendMessage(&l)
 		if texts[l.String()] || l.String() == "" {
 			t.Errorf("cause %v has the message %q", c, l.String())
 		}

@@ -151,6 +151,7 @@ func TestLongTexts(t *testing.T) {
 			{"huge relative directory", invocation{args: []string{"-rundir", huge, "-unit", "web"}}, "...\" must be an absolute path\n"},
 			{"huge directory in the environment", invocation{env: []string{state.RunDirEnv + "=/" + huge}, args: []string{"-unit", "web"}}, tooLong},
 			{"longest name", invocation{args: []string{"-rundir", f.runDir, "-unit", huge[:255]}}, strings.Repeat("x", 255) + "\n"},
+			{"16 of the longest names", invocation{args: f.among()}, ""},
 			{"name too long", invocation{args: []string{"-rundir", f.runDir, "-unit", huge[:256]}}, "the unit name must be at most 255 bytes\n"},
 			{"huge name in the environment", invocation{env: []string{state.UnitEnv + "=" + huge}}, "the unit name must be at most 255 bytes\n"},
 			{"huge age", invocation{args: f.flags("-max-age", strings.Repeat("9", 100_000)+"s")}, ": want a duration such as 60s or 1m30s, above 0 and below 292 years\n"},
