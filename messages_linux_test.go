@@ -72,6 +72,7 @@ var messageCases = []messageCase{
 	{"Wrong usage", `healthprobe -x`, ""},
 	{"Wrong usage", `healthprobe -max-age 0`, ""},
 	{"Wrong usage", `healthprobe -unit ''`, ""},
+	{"Wrong usage", `healthprobe $(yes -- "-unit web" | head -n 17)`, ""},
 	{"Wrong usage", `healthprobe web`, ""},
 	{"Wrong usage", `put x`, ""},
 	{"Wrong usage", `put -x`, ""},

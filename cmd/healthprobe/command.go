@@ -17,12 +17,13 @@ Exit status 1: unhealthy, and one line on standard error says why. Without
 -live the question is readiness.
 
   -rundir DIR  where the units keep their state (default $LIVENESS_RUNDIR, /run)
-  -unit NAME   which unit (default $LIVENESS_UNIT_NAME, the host name)
+  -unit NAME   which unit (default $LIVENESS_UNIT_NAME, the host name). Give it
+               again for more, up to 16: all of them must be healthy
   -live        liveness: the process must be running, whatever its error code
   -max-age D   unhealthy if the last set or beat is longer ago than D, such as
                60s or 1m30s
   -strict      unhealthy if the identity of the process was not recorded
-  -v           print a status line when healthy
+  -v           print a status line for each unit, healthy or not
   -version     print the version and which entry answered
   -h           print this help
 
