@@ -11,14 +11,14 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// TestUnits probes as many healthy units as there may be: each is looked at, no
-// descriptor stays open, and nothing allocates where there is a direct entry.
+// TestUnits probes two healthy units, and as many as there may be: each is looked
+// at, no descriptor stays open, and nothing allocates where there is a direct entry.
 func TestUnits(t *testing.T) {
 	runDir := t.TempDir()
-	args := []string{"-rundir", runDir}
+	all := []string{"-rundir", runDir}
 	for i := range maxUnits {
 		name := fmt.Sprint("unit", i)
-		args = append(args, "-unit", name)
+		all = append(all, "-unit", name)
 		if err := os.Mkdir(filepath.Join(runDir, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -28,24 +28,26 @@ func TestUnits(t *testing.T) {
 			}
 		}
 	}
-	c := new(command)
-	status := -1
-	run := func() {
-		*c = command{}
-		for _, arg := range args {
-			c.Arg(arg)
+	for _, units := range []int{2, maxUnits} {
+		c := new(command)
+		status := -1
+		run := func() {
+			*c = command{}
+			for _, arg := range all[:2+2*units] {
+				c.Arg(arg)
+			}
+			status = c.Run()
 		}
-		status = c.Run()
-	}
-	before := descriptors(t)
-	if n := testing.AllocsPerRun(2, run); status != 0 || n != 0 && testenv.HasDirectEntry() {
-		t.Errorf("exit status %d and %v allocations: %s", status, n, c.line.String())
-	}
-	if after := descriptors(t); after != before {
-		t.Errorf("%d descriptors before, and %d after", before, after)
-	}
-	if last := fmt.Sprint("unit", maxUnits-1); c.probe.Unit != last || c.probe.Pid == 0 {
-		t.Errorf("the last unit was %q, want %q", c.probe.Unit, last)
+		before := descriptors(t)
+		if n := testing.AllocsPerRun(2, run); status != 0 || n != 0 && testenv.HasDirectEntry() {
+			t.Errorf("exit status %d and %v allocations: %s", status, n, c.line.String())
+		}
+		if after := descriptors(t); after != before {
+			t.Errorf("%d units: %d descriptors before, and %d after", units, before, after)
+		}
+		if last := fmt.Sprint("unit", units-1); c.probe.Unit != last || c.probe.Pid == 0 {
+			t.Errorf("the last unit was %q, want %q", c.probe.Unit, last)
+		}
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 // TestNext: what a Probe has found out about one unit does not show in what it
-// finds out about the next, whichever two they are. It answers as a new one does.
+// finds out about the next, whichever two they are. It answers as a new one does,
+// and leaves no descriptor open.
 func TestNext(t *testing.T) {
 	me, id := fmt.Sprint(os.Getpid()), self(t)
 	runDir := t.TempDir()
@@ -46,6 +47,7 @@ func TestNext(t *testing.T) {
 		p.Age = 0 // never the same twice
 		return fmt.Sprintf("%s\nreason %q, %+v", lineOf(p), p.Reason(), p.Answer)
 	}
+	before := descriptors(t)
 	for _, question := range []Probe{{}, {Verbose: true}, {Live: true}, {Live: true, Verbose: true}, {MaxAge: 1}, {Strict: true, MaxAge: 1e15}} {
 		for _, first := range names {
 			for _, second := range names {
@@ -63,6 +65,18 @@ func TestNext(t *testing.T) {
 			}
 		}
 	}
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors before, and %d after", before, after)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(open)
 }
 
 // TestNextAllocates nothing, where there is a direct entry.

@@ -189,7 +189,7 @@ func TestBadNames(t *testing.T) {
 		{".", "..", BadUnit, `unhealthy: ..: the unit name must not be "." or ".."`},
 	} {
 		p := &Probe{RunDir: c.runDir, Unit: c.unit}
-		if p.Run(); p.Cause() != c.cause || lineOf(p) != c.want || p.path[0] != 0 {
+		if p.Run(); p.Cause() != c.cause || lineOf(p) != c.want || p.Code != -1 || p.path[0] != 0 {
 			t.Errorf("%q in %q: got  %v: %s\nwant %v: %s", c.unit, c.runDir, p.Cause(), lineOf(p), c.cause, c.want)
 		}
 	}
@@ -234,7 +234,7 @@ func TestCauses(t *testing.T) {
 		}
 		texts[l.String()] = true
 	}
-	if len(names) != int(causes)-1 || Cause(255).String() != "unknown" {
+	if len(names) != int(causes)-1 || causes.String() != "unknown" || Cause(255).String() != "unknown" {
 		t.Errorf("%d causes of %d, and %v", len(names), causes-1, Cause(255))
 	}
 }
