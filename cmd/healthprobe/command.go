@@ -17,12 +17,13 @@ Exit status 1: unhealthy, and one line on standard error says why. Without
 -live the question is readiness.
 
   -rundir DIR  where the units keep their state (default $LIVENESS_RUNDIR, /run)
-  -unit NAME   which unit (default $LIVENESS_UNIT_NAME, the host name)
+  -unit NAME   which unit (default $LIVENESS_UNIT_NAME, the host name). Give it
+               again for more, up to 16: all of them must be healthy
   -live        liveness: the process must be running, whatever its error code
   -max-age D   unhealthy if the last set or beat is longer ago than D, such as
                60s or 1m30s
   -strict      unhealthy if the identity of the process was not recorded
-  -v           print a status line when healthy
+  -v           print a status line for each unit, healthy or not
   -version     print the version and which entry answered
   -h           print this help
 
@@ -40,6 +41,7 @@ type command struct {
 	entry       string
 	unitEnv     variable
 	runDirEnv   variable
+	more        int    // how many units there are after the first
 	pending     string // the flag whose value is the next argument
 	noMoreFlags bool   // after "--"
 	done        bool   // by help, version or a bad argument: the rest is ignored
@@ -50,7 +52,11 @@ type command struct {
 	probe verdict.Probe
 	line  verdict.Line
 	host  state.Utsname
+	units [maxUnits - 1]string // all but the first, which is in probe
 }
+
+// maxUnits is how many units one run can probe.
+const maxUnits = 16
 
 // variable is an environment variable. The first of duplicates wins, as in
 // package os; empty counts as unset.
@@ -146,13 +152,25 @@ func (c *command) value(name, value string) {
 	case name == "rundir":
 		c.probe.RunDir = value
 	case name == "unit":
-		c.probe.Unit = value
+		c.addUnit(value)
 	default:
 		age, ok := parseAge(value)
 		if !ok {
 			c.usageError("-max-age ", value, ": want a duration such as 60s or 1m30s, above 0 and below 292 years")
 		}
 		c.probe.MaxAge = age
+	}
+}
+
+func (c *command) addUnit(name string) {
+	switch i := uint(c.more); {
+	case c.probe.Unit == "":
+		c.probe.Unit = name
+	case i < uint(len(c.units)):
+		c.units[i] = name
+		c.more++
+	default:
+		c.usageError("more than 16 units: -unit ", name, " is the 17th")
 	}
 }
 
@@ -177,17 +195,34 @@ func (c *command) Run() int {
 	if p.Unit == "" {
 		p.Unit = state.HostName(&c.host)
 	}
-	p.KeepOpen()
+	if c.more == 0 { // the files of several could be more than the limit of descriptors
+		p.KeepOpen()
+	}
+	c.ask()
+	for i := range c.units {
+		if i >= c.more || c.status != 0 && !p.Verbose {
+			break
+		}
+		p.Next(c.units[i])
+		c.ask()
+	}
+	return c.status
+}
+
+// ask probes one unit and prints its line, if it gets one. The exit status stays 0
+// only as long as every unit is healthy.
+func (c *command) ask() {
+	p, fd := &c.probe, 1
 	p.Run()
 	switch {
 	case !p.Healthy():
-		p.AppendLine(&c.line)
-		c.finish(2, 1)
-	case p.Verbose:
-		p.AppendLine(&c.line)
-		c.finish(1, 0)
+		fd, c.status = 2, 1
+	case !p.Verbose:
+		return
 	}
-	return c.status
+	c.line.Reset()
+	p.AppendLine(&c.line)
+	state.Write(fd, c.line.End())
 }
 
 // usageError refuses the arguments. The culprit may be anything, of any length.

@@ -30,6 +30,7 @@ const (
 	NotADirectory    // something else is where the directory should be
 	Unreadable       // a file or the directory cannot be read
 	BadUnit          // the unit's name cannot be a directory's
+	BadRunDir        // the run directory's path is relative
 
 	// A damaged file.
 	Malformed
@@ -57,6 +58,7 @@ var causeNames = [causes]string{
 	NotADirectory:    "not-a-directory",
 	Unreadable:       "unreadable",
 	BadUnit:          "bad-unit",
+	BadRunDir:        "bad-rundir",
 	Malformed:        "malformed",
 }
 

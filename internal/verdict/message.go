@@ -24,6 +24,8 @@ func (p *Probe) AppendMessage(l *Line) {
 	switch p.cause {
 	case BadUnit:
 		l.Text("the unit name ").Text(state.UnitProblem(p.Unit))
+	case BadRunDir:
+		l.Text(`the run directory "`).Printable(p.RunDir, 200).Text(`" `).Text(state.RunDirProblem(p.RunDir))
 	case NoRunDir:
 		l.Text("not loaded: no run directory ").Printable(p.RunDir, 200)
 	case NoDirectory:

@@ -18,7 +18,8 @@ import (
 )
 
 // Probe is one question about one unit, and after Run the answer. The zero value
-// with RunDir and Unit filled in is the readiness question. Run it once.
+// with RunDir and Unit filled in is the readiness question. Run it once, or call
+// Next before it runs again.
 type Probe struct {
 	RunDir  string
 	Unit    string
@@ -27,6 +28,24 @@ type Probe struct {
 	Verbose bool  // find out Code, Age and Reason even if the verdict does not need them
 	MaxAge  int64 // nanoseconds since the last set or beat; 0: any
 
+	Answer
+	file     string // the state file that cause is about; "" is the directory
+	held     []byte // what it holds
+	start    []byte // the start time of the process that has Pid
+	recorded []byte // the start time in identity
+	reason   []byte // the text that belongs to Code
+
+	reader      state.Reader
+	pidBuf      [state.PidLimit + 1]byte
+	errorBuf    [state.ErrorLimit + 1]byte
+	identityBuf [state.IdentityLimit + 1]byte
+	reasonBuf   [state.ReasonLimit + 1]byte
+	path        [4096]byte // PATH_MAX, the NUL included
+}
+
+// Answer is what Run found out, apart from texts: what has no pointers can be
+// cleared as a whole without the Go runtime.
+type Answer struct {
 	Recorded bool  // there is an identity
 	Verified bool  // and it is that of the live process
 	Pid      int32 // 0: unknown
@@ -37,21 +56,9 @@ type Probe struct {
 	cause      Cause
 	opened     bool          // the unit directory could be opened
 	errorFound bool          // there is an error file, readable or not
-	file       string        // the state file that cause is about; "" is the directory
-	held       []byte        // what it holds
-	errno      syscall.Errno // why it could not be opened or read
-	start      []byte        // the start time of the process that has Pid
-	recorded   []byte        // the start time in identity
+	errno      syscall.Errno // why file could not be opened or read
 	statErr    syscall.Errno // why /proc/<pid>/stat, or the boot id, could not be read; 0: malformed
 	bootErr    bool          // it was the boot id
-	reason     []byte        // the text that belongs to Code
-
-	reader      state.Reader
-	pidBuf      [state.PidLimit + 1]byte
-	errorBuf    [state.ErrorLimit + 1]byte
-	identityBuf [state.IdentityLimit + 1]byte
-	reasonBuf   [state.ReasonLimit + 1]byte
-	path        [4096]byte // PATH_MAX, the NUL included
 }
 
 // Cause returns why the unit is unhealthy, or Healthy.
@@ -67,6 +74,13 @@ func (p *Probe) Reason() string { return state.String(p.reason) }
 // that exits at once.
 func (p *Probe) KeepOpen() { p.reader.KeepOpen = true }
 
+// Next makes p the same question about another unit, not answered yet.
+func (p *Probe) Next(unit string) {
+	p.Unit = unit
+	p.Answer = Answer{}
+	p.file, p.held, p.start, p.recorded, p.reason = "", nil, nil, nil, nil
+}
+
 // Run finds the Cause. It reads pid, identity, the process and error in this
 // order: load removes error before anything else, so an error that is read last
 // belongs to the process that was checked, or to a later one.
@@ -74,6 +88,10 @@ func (p *Probe) Run() {
 	p.Code = -1
 	if state.UnitProblem(p.Unit) != "" {
 		p.cause = BadUnit
+		return
+	}
+	if state.RunDirProblem(p.RunDir) != "" {
+		p.cause = BadRunDir
 		return
 	}
 	dir, cause := p.openDir()

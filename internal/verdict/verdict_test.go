@@ -172,6 +172,29 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
+// TestBadNames: what cannot be the name of a unit or of a run directory is refused
+// before anything is opened, even where there is a unit.
+func TestBadNames(t *testing.T) {
+	t.Chdir(unit(t, map[string]string{"pid": fmt.Sprint(os.Getpid()), "error": "0"}))
+	for _, c := range []struct {
+		runDir, unit string
+		cause        Cause
+		want         string // of the line
+	}{
+		{".", "web", BadRunDir, `unhealthy: web: the run directory "." must be an absolute path`},
+		{"", "web", BadRunDir, `unhealthy: web: the run directory "" must be an absolute path`},
+		{"a\nb/", "web", BadRunDir, `unhealthy: web: the run directory "a b/" must be an absolute path`},
+		{strings.Repeat("x", 300), "web", BadRunDir, `unhealthy: web: the run directory "` + strings.Repeat("x", 199) + `..." must be an absolute path`},
+		{"/run", "web/", BadUnit, "unhealthy: web/: the unit name must not contain a slash or a NUL byte"},
+		{".", "..", BadUnit, `unhealthy: ..: the unit name must not be "." or ".."`},
+	} {
+		p := &Probe{RunDir: c.runDir, Unit: c.unit}
+		if p.Run(); p.Cause() != c.cause || lineOf(p) != c.want || p.Code != -1 || p.path[0] != 0 {
+			t.Errorf("%q in %q: got  %v: %s\nwant %v: %s", c.unit, c.runDir, p.Cause(), lineOf(p), c.cause, c.want)
+		}
+	}
+}
+
 // TestLineLimit: however long and odd the names, a message is one line of at
 // most 1,000 bytes that begins with the unit.
 func TestLineLimit(t *testing.T) {
@@ -205,13 +228,13 @@ func TestCauses(t *testing.T) {
 		}
 		names[c.String()] = true
 		var l Line
-		(&Probe{RunDir: "/run", Unit: "web/", cause: c}).AppendMessage(&l)
+		(&Probe{RunDir: "/run", Unit: "web/", Answer: Answer{cause: c}}).AppendMessage(&l)
 		if texts[l.String()] || l.String() == "" {
 			t.Errorf("cause %v has the message %q", c, l.String())
 		}
 		texts[l.String()] = true
 	}
-	if len(names) != int(causes)-1 || Cause(255).String() != "unknown" {
+	if len(names) != int(causes)-1 || causes.String() != "unknown" || Cause(255).String() != "unknown" {
 		t.Errorf("%d causes of %d, and %v", len(names), causes-1, Cause(255))
 	}
 }

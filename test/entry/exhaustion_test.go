@@ -16,7 +16,8 @@ const uid = "61234"
 
 // TestExhaustion checks what the direct entry exists for: in a process that has
 // no resources left, it returns the right status and its usual line in 200 of 200
-// runs. The runtime entry may fail there, so its count is only logged.
+// runs, for one unit and for as many as there may be. The runtime entry may fail
+// there, so its count is only logged.
 func TestExhaustion(t *testing.T) {
 	const times = 200
 	for _, row := range []struct {
@@ -47,12 +48,13 @@ func TestExhaustion(t *testing.T) {
 			t.Parallel()
 			testenv.Require(t, runtime.GOARCH == "amd64", "qemu-user itself needs more resources than are left")
 			limit := row.argv(t)
-			countRight := func(e entry, times int) (right int, wrong result) {
+			countRight := func(e entry, times int, flags func(*fixture) []string) (right int, wrong result) {
 				healthy, failed := newFixture(t, "web"), newFixture(t, "web")
 				failed.fail()
+				healthyFlags, failedFlags := flags(healthy), flags(failed)
 				for range times {
-					ok := e.run(t, invocation{args: healthy.flags(), env: row.env})
-					bad := e.run(t, invocation{args: failed.flags(), env: row.env})
+					ok := e.run(t, invocation{args: healthyFlags, env: row.env})
+					bad := e.run(t, invocation{args: failedFlags, env: row.env})
 					switch {
 					case ok != result{}:
 						wrong = ok
@@ -64,11 +66,16 @@ func TestExhaustion(t *testing.T) {
 				}
 				return right, wrong
 			}
-			if n, wrong := countRight(entry{"direct", append(limit, directEntry(t))}, times); n != times {
+			one, most := func(f *fixture) []string { return f.flags() }, (*fixture).among
+			direct := entry{"direct", append(limit, directEntry(t))}
+			if n, wrong := countRight(direct, times, one); n != times {
 				t.Errorf("the direct entry was right in %d of %d runs; one of the others: %v", n, times, wrong)
 			}
+			if n, wrong := countRight(direct, times, most); n != times {
+				t.Errorf("with 16 units the direct entry was right in %d of %d runs; one of the others: %v", n, times, wrong)
+			}
 			const few = 5
-			n, _ := countRight(entry{"runtime", append(limit, plain().program(t, "healthprobe"))}, few)
+			n, _ := countRight(entry{"runtime", append(limit, plain().program(t, "healthprobe"))}, few, one)
 			t.Logf("the runtime entry was right in %d of %d runs", n, few)
 		})
 	}

@@ -5,6 +5,7 @@ package entry
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/healthprobe/healthprobe/internal/state"
@@ -80,6 +81,24 @@ func (f *fixture) fail() {
 
 func (f *fixture) failedLine() string {
 	return "unhealthy: " + f.unit + ": error 3: upstream db unreachable\n"
+}
+
+// among returns the probe's arguments that select as many units as there may be:
+// healthy ones with the longest of names, and last this one.
+func (f *fixture) among() (args []string) {
+	f.t.Helper()
+	for i := range 15 {
+		other := *f
+		other.unit = strings.Repeat(string(rune('a'+i)), 255)
+		if err := os.MkdirAll(other.path(""), 0o755); err != nil {
+			f.t.Fatal(err)
+		}
+		for name, content := range f.healthy {
+			other.write(name, content)
+		}
+		args = append(args, "-unit", other.unit)
+	}
+	return append(args, f.flags()...)
 }
 
 // flags returns the probe's arguments that select the unit, followed by more.

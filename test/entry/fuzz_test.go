@@ -60,6 +60,12 @@ func FuzzEntries(f *testing.F) {
 		{pid, identity, "", "", web, ""},
 		{"-", "-", "-", "-", "-rundir\n/nowhere\n-unit\n..", ""},
 		{"-", "-", "-", "-", "-rundir\n{dir}\n-unit\na/b", ""},
+		{pid, identity, "0\n", "-", web + "-unit\nweb", ""},
+		{pid, identity, "3\n", "3 why\n", web + "-unit=none\n-unit=..\n-v\n-unit=web\n-live", ""},
+		{pid, identity, "0\n", "-", web + "-unit\nnone\n-unit\nweb\n-v\n-max-age=2h", ""},
+		{pid, "-", "x\n", "-", "-rundir\n{dir}\n-v" + strings.Repeat("\n-unit="+strings.Repeat("\x1b", 255), 15) + "\n-unit=web", ""},
+		{pid, identity, "0\n", "-", web + strings.Repeat("-unit\nweb\n", 15), ""},
+		{pid, identity, "0\n", "-", web + strings.Repeat("-unit\nweb\n", 16), ""},
 		{"-", "-", "-", "-", "-h", ""},
 		{"-", "-", "-", "-", "-live=maybe", ""},
 		{"-", "-", "-", "-", "--\n-v", ""},
@@ -86,8 +92,13 @@ func FuzzEntries(f *testing.F) {
 			t.Skip("execve(2) cannot pass it on")
 		}
 		first := all[0].run(t, how).withoutTimes()
-		if first.signal != 0 || first.status != 0 && first.status != 1 || len(first.err) > 1000 {
+		if first.signal != 0 || first.status != 0 && first.status != 1 {
 			t.Errorf("got %v", first)
+		}
+		for line := range strings.Lines(first.err) {
+			if len(line) > 1000 {
+				t.Errorf("a line of %d bytes: %v", len(line), first)
+			}
 		}
 		if strings.HasSuffix(first.out, " (direct entry)\n") {
 			t.Skip("-version names the entry on purpose")

@@ -29,6 +29,7 @@ var allowed = map[string]string{
 	"runtime.gcWriteBarrier2":  "called if that flag is set",
 	"runtime.gcWriteBarrier3":  "called if that flag is set",
 	"runtime.gcWriteBarrier4":  "called if that flag is set",
+	"runtime.gcWriteBarrier5":  "called if that flag is set",
 	"TLS":                      "the offset of g from FS, which the stub for amd64 has set up",
 }
 

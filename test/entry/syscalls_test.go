@@ -68,6 +68,32 @@ func TestSystemCalls(t *testing.T) {
 	}
 }
 
+// TestSystemCallsOfSeveral checks that the direct entry closes what it opens if
+// there are several units, and stops at the first that is unhealthy, except with -v.
+func TestSystemCallsOfSeveral(t *testing.T) {
+	const (
+		pid     = "openat pid, pread64, close, openat identity, pread64, close, openat boot_id, pread64, close, openat stat, pread64, close, "
+		healthy = "openat web, " + pid + "openat error, pread64, close, close, "
+		failed  = "openat web, " + pid + "openat error, pread64, close, openat reason, pread64, close, close, rt_sigprocmask, write, "
+		missing = "openat none, openat RUNDIR, close, rt_sigprocmask, write, "
+	)
+	f := newFixture(t, "web")
+	check := func(want string, flags ...string) {
+		t.Helper()
+		got := trace(t, nil, append([]string{directEntry(t), "-rundir", f.runDir}, flags...)...)
+		got = strings.TrimPrefix(strings.ReplaceAll(got, "openat .", "openat RUNDIR"), "execve, ")
+		if got = strings.TrimPrefix(got, "arch_prctl, "); got != want+"exit_group" {
+			t.Errorf("%q: system calls:\n got: %s\nwant: %sexit_group", flags, got, want)
+		}
+	}
+	check(healthy+healthy+healthy, "-unit", "web", "-unit", "web", "-unit", "web")
+	check(healthy+missing, "-unit", "web", "-unit", "none", "-unit", "web")
+	f.fail()
+	check(failed, "-unit", "web", "-unit", "none")
+	verbose := strings.Replace(failed, "openat error, pread64, ", "openat error, pread64, fstat, clock_gettime, ", 1)
+	check(missing+verbose, "-v", "-unit", "none", "-unit", "web")
+}
+
 // TestSystemCallsOfNoProbe checks that answers about no unit open no file.
 func TestSystemCallsOfNoProbe(t *testing.T) {
 	for _, flag := range []string{"-h", "-version", "-nonsense"} {
