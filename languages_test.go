@@ -31,6 +31,9 @@ var languages = []struct{ name, program, pkg, source string }{
 	{"java", "java", "openjdk-17-jdk-headless", "Worker.java"},
 }
 
+// patience is how long the test waits for anything.
+const patience = time.Minute
+
 func TestLanguages(t *testing.T) {
 	bin := t.TempDir()
 	if err := testenv.Build(bin, testenv.Options{}); err != nil {
@@ -193,9 +196,15 @@ func (a *app) start(env ...string) {
 	a.must(a.cmd.Start())
 }
 
-// wait returns the exit status of the application; -1: it was killed.
+// wait returns the exit status of the application; -1: it was killed. One that
+// does not end is killed.
 func (a *app) wait() int {
 	a.t.Helper()
+	timer := time.AfterFunc(patience, func() {
+		a.t.Error("it does not end")
+		a.cmd.Process.Kill()
+	})
+	defer timer.Stop()
 	if err := a.cmd.Wait(); a.cmd.ProcessState == nil {
 		a.t.Fatal(err)
 	}
@@ -239,7 +248,7 @@ func (a *app) awaits(pattern string, args ...string) {
 
 func (a *app) await(what string, done func() bool) {
 	a.t.Helper()
-	for until := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(patience); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(until) {
 			a.t.Fatalf("waited in vain for %s; the probe says %q", what, a.ask())
 		}
