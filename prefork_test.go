@@ -38,6 +38,15 @@ func TestPrefork(t *testing.T) {
 		t.Errorf("the units are of %d, %d and %d, the master is %d", pid("web"), pid("web-1"), pid("web-2"), a.cmd.Process.Pid)
 	}
 
+	// A request wakes both workers, and one of them finds nothing to accept.
+	for range 20 {
+		a.answer()
+	}
+	for _, unit := range units {
+		a.backdate("run/" + unit + "/error")
+		a.awaits("^$", "-unit", unit, "-max-age", "1h")
+	}
+
 	// A worker is killed: the master replaces it, and it loads under the same name.
 	first := pid("web-1")
 	a.must(syscall.Kill(first, syscall.SIGKILL))
@@ -53,7 +62,9 @@ func TestPrefork(t *testing.T) {
 	a.awaits("^unhealthy: web-2: no heartbeat for ", "-unit", "web-2", "-live", "-max-age", "2s")
 	a.awaits("^$", "-unit", "web-1", "-live", "-max-age", "2s")
 	a.awaits("^$", "-unit", "web", "-live", "-max-age", "2s")
-	a.answers(fmt.Sprintln(pid("web-1")))
+	if got := a.answer(); got != fmt.Sprintln(pid("web-1")) {
+		t.Errorf("the port answers %q", got)
+	}
 	a.must(syscall.Kill(hung, syscall.SIGCONT))
 	a.awaits("^$", "-unit", "web-2", "-live", "-max-age", "2s")
 
