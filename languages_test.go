@@ -142,4 +142,3 @@ func languageRestart(a *app) {
 	}
 	a.says("^unhealthy: web: not loaded: no pid in ")
 }
-
