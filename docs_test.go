@@ -87,6 +87,8 @@ var docCheckers = map[string]func(t *testing.T, bin string, blocks []docBlock){
 	"json":       docExamples,
 	"ini":        docExamples,
 	"hcl":        docExamples,
+	"js":         docExamples,
+	"java":       docExamples,
 	"mermaid":    docDiagram,
 	"text":       docMessages,
 }
@@ -123,7 +125,7 @@ func TestDocs(t *testing.T) {
 // docExamples compares what the documents show with the examples, which have
 // tests of their own.
 func docExamples(t *testing.T, bin string, blocks []docBlock) {
-	suffix := map[string]string{"yaml": "*.yaml", "json": "*.json", "ini": "*.container", "hcl": "*.hcl"}
+	suffix := map[string]string{"yaml": "*.yaml", "json": "*.json", "ini": "*.container", "hcl": "*.hcl", "python": "*.py", "js": "*.mjs", "java": "*.java"}
 	squeeze := func(s string) string {
 		return regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(s, "")
 	}
