@@ -27,7 +27,7 @@ type Probe struct {
 	Verbose bool  // find out Code, Age and Reason even if the verdict does not need them
 	MaxAge  int64 // nanoseconds since the last set or beat; 0: any
 
-	Recorded bool  // there is an identity
+	Recorded bool  // there is an identity file, whatever it holds
 	Verified bool  // and it is that of the live process
 	Pid      int32 // 0: unknown
 	Code     int32 // -1: unknown
