@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -16,7 +18,9 @@ var execCommand = command{
 	args:    "[--] COMMAND [ARG]...",
 	summary: "load, set 0, then become the application",
 	about: `For an application that you cannot change: records itself, sets CODE, then
-becomes COMMAND by execve(2), which keeps the pid and the start time.
+becomes COMMAND by execve(2), which keeps the pid and the start time. CODE is set
+before COMMAND is ready. If it needs a while, start with -set 1 or -no-set, and
+run healthctl set 0 in the container when it is ready.
 `,
 	exits: `that of COMMAND. 1 a check failed or load was refused, 2 wrong
 usage, 126 COMMAND cannot be executed, 127 it was not found.`,
@@ -29,14 +33,7 @@ sees it too):
 }
 
 func execute(i *invocation) error {
-	code := 0
-	i.value("set", "CODE", "the first state (default 0, healthy)", func(s string) error {
-		var ok bool
-		if code, ok = parseCode(s); !ok || code < 0 || code > state.MaxNumber {
-			return errors.New("want a number from 0 to 2147483647")
-		}
-		return nil
-	})
+	first := firstStateFlags(i)
 	c := checkFlags(i)
 	i.unitFlags()
 	if err := i.parse(); err != nil {
@@ -44,6 +41,9 @@ func execute(i *invocation) error {
 	}
 	if len(i.args()) == 0 || i.args()[0] == "" {
 		return i.wrong("no COMMAND")
+	}
+	if problem := first.problem(); problem != "" {
+		return i.wrong("%s", problem)
 	}
 	u, err := i.open()
 	if err != nil {
@@ -53,20 +53,68 @@ func execute(i *invocation) error {
 	if err := c.load(u, c.list(nil)); err != nil {
 		return err
 	}
-	err = become(u, code, i.args(), reap)
+	err = become(u, first, i.args(), reap)
 	if e := u.Reset(); e != nil { // COMMAND will not run
 		err = fmt.Errorf("%w; %w", err, e)
 	}
 	return err
 }
 
-// become records code and then is the command, by execve(2). It returns only if
+// firstState is what the probe finds until something else sets a code.
+type firstState struct {
+	none      *bool // -no-set
+	code      int
+	set       bool // -set was given
+	reason    string
+	hasReason bool
+}
+
+func firstStateFlags(i *invocation) *firstState {
+	f := new(firstState)
+	i.value("set", "CODE", "the first state (default 0, healthy)", func(s string) error {
+		var ok bool
+		if f.code, ok = parseCode(s); !ok || f.code < 0 || f.code > state.MaxNumber {
+			return errors.New("want a number from 0 to 2147483647")
+		}
+		f.set = true
+		return nil
+	})
+	i.value("reason", "TEXT", "the reason for CODE, as that of healthctl set", func(s string) error {
+		f.reason, f.hasReason = s, true
+		return nil
+	})
+	f.none = i.toggle("no-set", "set nothing: not ready until the first healthctl set 0, and\nwithout a heartbeat until the first set")
+	return f
+}
+
+// problem returns what is wrong with the flags together, or "".
+func (f *firstState) problem() string {
+	switch {
+	case *f.none && f.set:
+		return "-no-set and -set cannot be combined"
+	case *f.none && f.hasReason:
+		return "-no-set and -reason cannot be combined"
+	case f.hasReason && !f.set: // as in healthctl set, it stands with its code
+		return "-reason needs -set CODE"
+	}
+	return ""
+}
+
+// record sets the code, unless that is left to somebody else.
+func (f *firstState) record(u *writer.Unit) error {
+	if *f.none {
+		return nil
+	}
+	return u.SetReason(f.code, f.reason)
+}
+
+// become records the first state and then is the command, by execve(2). It returns only if
 // that fails. As pid 1 it is the parent of what the checks left behind: it reaps
 // what has ended, since the command does not expect children.
-func become(u *writer.Unit, code int, argv []string, reap func()) error {
+func become(u *writer.Unit, first *firstState, argv []string, reap func()) error {
 	path, err := exec.LookPath(argv[0])
 	if err == nil {
-		if err := u.Set(code); err != nil {
+		if err := first.record(u); err != nil {
 			return err
 		}
 		reap()

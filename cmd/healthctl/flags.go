@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -21,6 +23,7 @@ type invocation struct {
 	help    []flagHelp
 	values  int             // how many words there are up to the last flag's value
 	options []writer.Option // from -rundir and -unit
+	runDir  string          // from -rundir
 	unit    string          // from -unit
 }
 
@@ -50,6 +53,7 @@ func (i *invocation) toggle(name, help string) *bool {
 // unitFlags defines -rundir and -unit.
 func (i *invocation) unitFlags() {
 	i.value("rundir", "DIR", "where the units keep their state (default $"+state.RunDirEnv+", "+state.DefaultRunDir+")", func(dir string) error {
+		i.runDir = dir
 		i.options = append(i.options, writer.WithRunDir(dir))
 		return nil
 	})

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -30,10 +32,14 @@ func (s *statusReport) json() string {
 			{"message", jsonString(u.message)},
 		}))
 	}
+	list := "[]"
+	if len(units) > 0 {
+		list = "[\n    " + strings.Join(units, ",\n    ") + "\n  ]"
+	}
 	return jsonObject("", []member{
 		{"rundir", jsonString(s.runDir)},
 		{"healthy", strconv.FormatBool(s.healthy)},
-		{"units", "[\n    " + strings.Join(units, ",\n    ") + "\n  ]"},
+		{"units", list},
 	}) + "\n"
 }
 

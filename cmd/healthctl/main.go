@@ -1,3 +1,5 @@
+//go:build unix
+
 // A command that lives for milliseconds need not follow its CPU limit.
 //go:debug updatemaxprocs=0
 

@@ -1,6 +1,9 @@
+//go:build unix
+
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/healthprobe/healthprobe/internal/state"
 	"github.com/healthprobe/healthprobe/internal/verdict"
+	"github.com/healthprobe/healthprobe/writer"
 )
 
 var statusCommand = command{
@@ -19,7 +23,7 @@ var statusCommand = command{
 directory if neither -unit nor LIVENESS_UNIT_NAME names one. AGE is the time
 since the last set or beat. A name that is not one plain word is quoted.
 `,
-	exits: "0 all healthy, 1 one is not, 2 wrong usage.",
+	exits: "0 all healthy, 1 one is not, or none is loaded, 2 wrong usage.",
 	example: `Example:
   $ healthctl status
   UNIT  VERDICT    PID  IDENTITY  CODE  AGE    MESSAGE
@@ -55,9 +59,10 @@ func status(i *invocation) error {
 "healthy", "cause", "pid", "identity", "code", "reason", "age",
 "message"}]}. cause is a heading of docs/messages.md. identity
 is "verified", "unverified" (the process has exited, is
-another or cannot be read) or "none" (not recorded). age is in
-seconds. cause, pid, identity, code and age are null if there
-is none or it is not known.`)
+another or cannot be read, or the file identity is damaged) or
+"none" (not recorded). age is in seconds. cause, pid,
+identity, code and age are null if there is none or it is not
+known.`)
 	i.unitFlags()
 	if err := i.parseNoArgs(); err != nil {
 		return err
@@ -66,32 +71,60 @@ is none or it is not known.`)
 	if err != nil {
 		return err
 	}
-	names := []string{u.Name()}
+	names, problem := []string{u.Name()}, error(nil)
 	if i.unit == "" && os.Getenv(state.UnitEnv) == "" {
-		if found := units(u.RunDir()); len(found) > 0 {
-			names = found
-		}
+		names, problem = i.loaded(u)
 	}
-	all := statusReport{runDir: u.RunDir(), healthy: true}
+	all := statusReport{runDir: u.RunDir(), healthy: len(names) > 0}
 	for _, name := range names {
 		r := probeUnit(u.RunDir(), name)
+		if r.cause != nil && *r.cause == verdict.NoRunDir.String() {
+			r.message += i.runDirOrigin()
+		}
 		all.healthy = all.healthy && r.healthy
 		all.units = append(all.units, r)
 	}
 	if *asJSON {
 		_, err = fmt.Print(all.json())
-	} else {
+	} else if problem == nil {
 		err = printTable(all.units)
 	}
-	if err == nil && !all.healthy {
-		err = errUnhealthy
+	switch {
+	case err != nil:
+		return err
+	case problem != nil:
+		return problem
+	case !all.healthy:
+		return errUnhealthy
 	}
-	return err
+	return nil
+}
+
+// loaded returns all units in u's run directory, of which u need not be one, or
+// an error if there is none.
+func (i *invocation) loaded(u *writer.Unit) (names []string, err error) {
+	names, err = units(u.RunDir())
+	var cause *os.PathError
+	switch {
+	case errors.As(err, &cause):
+		return nil, fmt.Errorf("status: cannot list the run directory %s%s: %w", u.RunDir(), i.runDirOrigin(), cause.Err)
+	case len(names) == 0:
+		return nil, fmt.Errorf("status: no unit is loaded in %s%s: load one, or name one, such as -unit %s", u.RunDir(), i.runDirOrigin(), word(u.Name()))
+	}
+	return names, nil
+}
+
+// runDirOrigin goes behind a run directory that may be mistyped.
+func (i *invocation) runDirOrigin() string {
+	if i.runDir == "" && os.Getenv(state.RunDirEnv) != "" {
+		return " (from " + state.RunDirEnv + ")"
+	}
+	return ""
 }
 
 // units returns the directories in the run directory that hold a unit's files.
-func units(runDir string) (names []string) {
-	entries, _ := os.ReadDir(runDir) // an error shows in the line of the one unit
+func units(runDir string) (names []string, err error) {
+	entries, err := os.ReadDir(runDir)
 	for _, entry := range entries {
 		has := func(file string) bool {
 			_, err := os.Lstat(filepath.Join(runDir, entry.Name(), file))
@@ -101,7 +134,7 @@ func units(runDir string) (names []string) {
 			names = append(names, entry.Name())
 		}
 	}
-	return names
+	return names, err
 }
 
 func probeUnit(runDir, unit string) unitReport {

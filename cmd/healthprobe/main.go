@@ -1,3 +1,5 @@
+//go:build unix
+
 // Healthprobe is an exec probe for containers without a shell: it checks that
 // the unit's process is alive and its error code is 0. Exit status 0 is
 // healthy, 1 is unhealthy or wrong usage, and there is no other.

@@ -70,6 +70,7 @@ func (p *Probe) checkIdentity(dir int) (id state.Identity, cause Cause) {
 	if e == syscall.ENOENT {
 		return id, Healthy
 	}
+	p.Recorded = true
 	if e != 0 {
 		return id, p.cannotRead(dir, state.IdentityFile, value, e)
 	}
@@ -80,7 +81,6 @@ func (p *Probe) checkIdentity(dir int) (id state.Identity, cause Cause) {
 	if id.Pid != p.Pid {
 		return id, IdentityMismatch
 	}
-	p.Recorded = true
 	return id, Healthy
 }
 

@@ -46,7 +46,7 @@ type Probe struct {
 // Answer is what Run found out, apart from texts: what has no pointers can be
 // cleared as a whole without the Go runtime.
 type Answer struct {
-	Recorded bool  // there is an identity
+	Recorded bool  // there is an identity file, whatever it holds
 	Verified bool  // and it is that of the live process
 	Pid      int32 // 0: unknown
 	Code     int32 // -1: unknown
