@@ -68,7 +68,7 @@ func TestPrefork(t *testing.T) {
 	a.must(syscall.Kill(hung, syscall.SIGCONT))
 	a.awaits("^$", "-unit", "web-2", "-live", "-max-age", "2s")
 
-	// The end: all of them reset.
+	// The end: all of them reset. Workers whose master was killed end too.
 	a.must(a.cmd.Process.Signal(syscall.SIGTERM))
 	if status := a.wait(); status != 0 {
 		t.Errorf("after SIGTERM: exit status %d", status)
@@ -76,4 +76,14 @@ func TestPrefork(t *testing.T) {
 	for _, unit := range units {
 		a.says("^unhealthy: "+unit+": not loaded: no pid in ", "-unit", unit)
 	}
+	a.start()
+	for _, unit := range units {
+		a.awaits("^$", "-unit", unit)
+	}
+	a.must(a.cmd.Process.Kill())
+	a.wait()
+	for _, unit := range units[1:] {
+		a.awaits("^unhealthy: "+unit+": not loaded: no pid in ", "-unit", unit)
+	}
+	a.says(`^unhealthy: web: pid \d+ is not running in this pid namespace$`, "-unit", "web")
 }

@@ -85,14 +85,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def run_worker(place, listener):
+def run_worker(place, listener, master):
     unit = Unit(f"{NAME}-{place}")
     if not unit.load():
         sys.exit("prefork: a worker is not loaded")  # the master starts another
     server = http.server.HTTPServer(listener.getsockname(), Handler, bind_and_activate=False)
     server.socket = listener
     server.timeout = min(BEAT_EVERY, 1)  # how long handle_request waits for a request
-    while not stopping:
+    while not stopping and os.getppid() == master:  # a master that was killed tells nobody
         unit.turn()
         server.handle_request()
     unit.reset()
@@ -100,12 +100,13 @@ def run_worker(place, listener):
 
 def start_worker(place, listener):
     """Forks, and returns the pid of the worker."""
+    master = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
-        run_worker(place, listener)
+        run_worker(place, listener, master)
         status = 0
     except SystemExit as end:
         log(end)

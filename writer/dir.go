@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"syscall"
 
 	"github.com/healthprobe/healthprobe/internal/state"
 	"golang.org/x/sys/unix"
@@ -26,7 +25,6 @@ type directory struct {
 	fd       int
 	lockFD   int           // of the lock file; -1: not open
 	locked   bool          // it is locked
-	uid, gid int           // the directory's owner, once locked
 	turn     chan struct{} // to receive from at the end; see Unit.lock
 	keepOpen bool          // close leaves the descriptors to the kernel
 }
@@ -60,6 +58,20 @@ func (d *directory) read(name string, limit int) ([]byte, error) {
 		value = []byte{}
 	}
 	return value, nil
+}
+
+// stamps returns what tells whether the files have changed. A file that cannot be
+// looked at has none, and then they do not settle.
+func (d *directory) stamps() stamps {
+	return stamps{d.stamp(state.PidFile), d.stamp(state.IdentityFile)}
+}
+
+func (d *directory) stamp(name string) stamp {
+	var st unix.Stat_t
+	if unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		return stamp{}
+	}
+	return stamp{st.Ino, st.Ctim.Nano()}
 }
 
 // replace replaces a file: new content, mode 0644 and, if we are root, the
@@ -100,8 +112,12 @@ func (d *directory) own(fd int, name string, mode uint32) error {
 	if err == nil && uint32(st.Mode)&0o7777 != mode {
 		err = d.do("chmod", name, func() error { return unix.Fchmod(fd, mode) })
 	}
-	if err == nil && (int(st.Uid) != d.uid || int(st.Gid) != d.gid) && os.Geteuid() == 0 {
-		err = d.do("chown", name, func() error { return unix.Fchown(fd, d.uid, d.gid) })
+	if err != nil {
+		return err
+	}
+	dir, err := d.stat()
+	if err == nil && (st.Uid != dir.Uid || st.Gid != dir.Gid) && os.Geteuid() == 0 {
+		err = d.do("chown", name, func() error { return unix.Fchown(fd, int(dir.Uid), int(dir.Gid)) })
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) { // root in name only: no CAP_CHOWN, or a user namespace
 			err = nil
 		}
@@ -151,13 +167,19 @@ func (d *directory) remove(name string) error {
 	return err
 }
 
+// stat looks at the directory itself.
+func (d *directory) stat() (st unix.Stat_t, err error) {
+	err = d.do("stat", "", func() error { return unix.Fstat(d.fd, &st) })
+	return st, err
+}
+
 // touch sets the error file's modification time to now.
 func (d *directory) touch() error {
 	fd, err := d.openOwn(state.ErrorFile, unix.O_RDONLY)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer state.Close(fd)
 	return d.do("touch", state.ErrorFile, func() error { return touch(fd, d.fd, state.ErrorFile) })
 }
 
@@ -185,7 +207,7 @@ func (d *directory) openOwn(name string, flags int) (fd int, err error) {
 		err = &os.PathError{Op: "open", Path: d.file(name), Err: errForeign}
 	}
 	if err != nil {
-		unix.Close(fd)
+		state.Close(fd)
 		return -1, err
 	}
 	return fd, nil
@@ -201,18 +223,16 @@ func (d *directory) file(name string) string {
 // do retries a system call while a signal interrupts it, and names the file in
 // its error.
 func (d *directory) do(op, name string, call func() error) error {
-	_, err := retry(func() (struct{}, error) { return struct{}{}, call() })
-	if err != nil {
+	if err := retry(call); err != nil {
 		return &os.PathError{Op: op, Path: d.file(name), Err: err}
 	}
 	return nil
 }
 
-func retry[T any](call func() (T, error)) (T, error) {
+func retry(call func() error) error {
 	for {
-		v, err := call()
-		if err != syscall.EINTR {
-			return v, err
+		if err := call(); err != unix.EINTR {
+			return err
 		}
 	}
 }

@@ -31,6 +31,8 @@ func (*directory) see(string) seen { return seen{err: errors.ErrUnsupported} }
 
 func (*directory) read(string, int) ([]byte, error) { return nil, errors.ErrUnsupported }
 
+func (*directory) stamps() stamps { return stamps{} }
+
 func (*directory) replace(string, []byte) error { return errors.ErrUnsupported }
 
 func (*directory) remove(string) error { return errors.ErrUnsupported }

@@ -87,7 +87,7 @@ func (u *Unit) claim(me state.Identity, then func(*directory) error) error {
 		return err
 	}
 	defer d.close()
-	o, err := readOwner(d, nil)
+	o, err := readOwner(d)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (u *Unit) reset() error {
 	}
 	defer d.close()
 	if !u.anyOwner {
-		o, err := readOwner(d, nil)
+		o, err := readOwner(d)
 		if err != nil {
 			return err
 		}

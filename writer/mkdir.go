@@ -24,7 +24,7 @@ func isUnfinished(mode, uid uint32) bool {
 // makeDirectory makes a directory that is 0755 once it is finished. One that
 // exists is left alone.
 func makeDirectory(path string) error {
-	_, err := retry(func() (int, error) { return 0, unix.Mkdir(path, 0o755|unfinished) })
+	err := retry(func() error { return unix.Mkdir(path, 0o755|unfinished) })
 	if err != nil && err != unix.EEXIST {
 		return &os.PathError{Op: "mkdir", Path: path, Err: err}
 	}
@@ -62,7 +62,7 @@ func parent(path string) string {
 // 1700 stays theirs alone.
 func finish(path string) error {
 	var st unix.Stat_t
-	err := unix.Stat(path, &st)
+	err := retry(func() error { return unix.Stat(path, &st) })
 	if err != nil {
 		return &os.PathError{Op: "stat", Path: path, Err: err}
 	}
@@ -74,7 +74,8 @@ func finish(path string) error {
 		return err
 	}
 	defer d.Close()
-	if err := unix.Fstat(int(d.Fd()), &st); err != nil || !isUnfinished(uint32(st.Mode), st.Uid) {
+	err = retry(func() error { return unix.Fstat(int(d.Fd()), &st) })
+	if err != nil || !isUnfinished(uint32(st.Mode), st.Uid) {
 		return err
 	}
 	if _, err := d.Readdirnames(1); err != io.EOF {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
 )
@@ -52,12 +53,10 @@ type owner struct {
 	id        state.Identity // Pid 0: none
 	malformed bool           // there is an identity file, but it holds none
 	process   state.Process  // that id means
-	known     bool           // id was known already, and process not looked up
 }
 
-// readOwner reads who owns the unit. self is what the calling process is known
-// to be, or nil: that need not be looked up again.
-func readOwner(d *directory, self *state.Identity) (o owner, err error) {
+// readOwner reads who owns the unit.
+func readOwner(d *directory) (o owner, err error) {
 	held, problem, err := content(d, state.PidFile, state.PidLimit)
 	if err != nil {
 		return o, err
@@ -75,14 +74,29 @@ func readOwner(d *directory, self *state.Identity) (o owner, err error) {
 	if err != nil {
 		return o, err
 	}
-	switch o.id, ok = state.ParseIdentity(held); {
-	case ok && self != nil && same(o.id, *self) && string(o.id.Boot) == string(self.Boot):
-		o.known, o.process = true, state.Process{Status: state.Alive, Exists: true, Start: self.Start}
-	case ok:
+	if o.id, ok = state.ParseIdentity(held); ok {
 		o.process = new(state.Reader).Verify(o.id)
 	}
 	o.malformed = !ok && (held != nil || problem != "")
 	return o, nil
+}
+
+// stamps are those of pid and identity. While they stay the same the files do, and
+// need not be read again; neither does /proc for a process that speaks for itself,
+// since its start time and the boot cannot change.
+type stamps struct{ pid, identity stamp }
+
+// stamp tells a file from one that takes its place, and from itself before a
+// change. Nobody can set the change time; see inode(7).
+type stamp struct {
+	inode   uint64 // 0: there is no file
+	changed int64  // nanoseconds since 1970
+}
+
+// settled reports whether the file exists and any further change gets another
+// time: the kernel's clock for files moves on every 1 to 10 ms.
+func (s stamp) settled() bool {
+	return s.inode != 0 && time.Since(time.Unix(0, s.changed)) > time.Second
 }
 
 // content reads a file that somebody may have replaced by something else. What

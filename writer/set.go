@@ -75,13 +75,19 @@ func ambiguous(err error) bool {
 // check returns an error unless the recorded process is the one that the unit
 // speaks for.
 func (u *Unit) check(d *directory) error {
-	o, err := readOwner(d, u.self.Load())
+	var names stamps
+	if u.own {
+		names = d.stamps()
+		if known := u.ours.Load(); known != nil && *known == names {
+			return nil
+		}
+	}
+	o, err := readOwner(d)
 	if err == nil {
 		err = u.checkOwner(o)
 	}
-	if err == nil && u.own && o.id.Pid != 0 && !o.known {
-		id := o.id
-		u.self.Store(&id)
+	if err == nil && names.pid.settled() && names.identity.settled() {
+		u.ours.Store(&names)
 	}
 	return err
 }

@@ -23,9 +23,7 @@ type Unit struct {
 	exits        bool
 
 	loaded atomic.Bool
-	// self is which process we are, once a check has read it from /proc: neither
-	// the start time nor the boot can change.
-	self   atomic.Pointer[state.Identity]
+	ours   atomic.Pointer[stamps] // of the files that check found to name us
 	recent atomic.Pointer[window] // in which Beat need not look again
 	turn   chan struct{}          // full while a call has its turn: see lock
 }
