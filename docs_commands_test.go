@@ -166,6 +166,9 @@ func docArgv(t *testing.T, bin, where string, words []string) {
 	}
 	known := regexp.MustCompile(`-[a-z][a-z-]*`).FindAllString(string(usage), -1)
 	for _, arg := range args {
+		if arg == "--" { // no flags behind it
+			return
+		}
 		if !strings.HasPrefix(arg, "-") {
 			if slices.Contains(help, "exec") && !strings.HasPrefix(arg, "$") && strings.Contains(arg, "/") {
 				return // the rest belongs to the command

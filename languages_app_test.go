@@ -22,7 +22,8 @@ import (
 const patience = 2 * time.Minute
 
 // An app is an example, and what it needs: a spool directory, an upstream that
-// can be closed, and a healthctl that holds each set until there is a file open.
+// can be closed, and a healthctl that holds each set until there is a file open, and wants
+// a reason, which may be any text, to be behind "--".
 type app struct {
 	t        *testing.T
 	dir      string
@@ -40,7 +41,7 @@ func newApp(t *testing.T, bin string, argv ...string) *app {
 	a.upstream.open()
 	t.Cleanup(a.upstream.close)
 	a.must(os.WriteFile(a.path("healthctl"), fmt.Appendf(nil,
-		"#!/bin/sh\n[ $1 != set ] || while [ ! -e %s/open ]; do sleep 0.05; done\nexec %s/healthctl \"$@\"\n", a.dir, bin), 0o755))
+		"#!/bin/sh\ncase \"$*\" in [!s]* | *' -- '* | *' 0') ;; *) exit 2 ;; esac\n[ $1 != set ] || while [ ! -e %s/open ]; do sleep 0.05; done\nexec %s/healthctl \"$@\"\n", a.dir, bin), 0o755))
 	a.env = append(docEnv(bin, a.path("run")), "SPOOL="+a.path("spool"), "HEALTHCTL="+a.path("healthctl"), "PORT=0",
 		"MAX_AGE=2", "UPSTREAM="+a.upstream.address)
 	t.Cleanup(func() {

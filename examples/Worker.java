@@ -3,6 +3,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -66,6 +67,7 @@ public final class Worker {
             System.exit(1);
         }
 
+        Health health = new Health();
         HttpServer server = HttpServer.create(new InetSocketAddress(PORT), 0);
         server.setExecutor(Executors.newFixedThreadPool(4));
         server.createContext("/", exchange -> {
@@ -93,7 +95,6 @@ public final class Worker {
             Runtime.getRuntime().halt(0); // else the JVM's exit status is 143 after SIGTERM
         }));
 
-        Health health = new Health();
         try {
             health.report(turn()); // ready: it listens, and its first turn is done
             while (!stopping) {
@@ -156,8 +157,8 @@ public final class Worker {
             // -pid makes healthctl refuse if another process has the unit now.
             String code = Integer.toString(state.code());
             boolean done = state.reason().isEmpty()
-                    ? healthctl("set", "-pid", PID, code)
-                    : healthctl("set", "-pid", PID, code, state.reason());
+                    ? healthctl("set", "-pid", PID, "--", code)
+                    : healthctl("set", "-pid", PID, "--", code, state.reason());
             recorded = done ? state : null; // null: the next turn tries again
             beaten = System.nanoTime();
         }
@@ -209,7 +210,7 @@ public final class Worker {
         }
     }
 
-    /** Returns whether the upstream accepts connections. It never waits for long. */
+    /** Returns whether the upstream accepts connections within 2 s. DNS may take longer: choose MAX_AGE above that. */
     static boolean checkUpstream() {
         if (UPSTREAM.isEmpty()) {
             return true;
@@ -233,6 +234,8 @@ public final class Worker {
         List<Path> paths = new ArrayList<>();
         try (DirectoryStream<Path> stream = Files.newDirectoryStream(SPOOL, pattern)) {
             stream.forEach(paths::add);
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
         }
         return paths;
     }

@@ -23,6 +23,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 
 WORKERS = 2
 PORT = int(os.environ.get("PORT") or 8080)
@@ -74,7 +75,7 @@ class Unit:
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    timeout = 5  # much less than MAX_AGE: a slow client must not cost the heartbeat
+    timeout = 5  # much less than MAX_AGE: a client that says nothing must not cost the heartbeat
 
     def do_GET(self):
         self.send_response(200)
@@ -110,6 +111,8 @@ def start_worker(place, listener):
         status = 0
     except SystemExit as end:
         log(end)
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(status)  # never return into the master's code
 

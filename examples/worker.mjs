@@ -77,7 +77,7 @@ const health = {
       return;
     }
     // -pid makes healthctl refuse if another process has the unit now.
-    const done = await healthctl("set", "-pid", PID, String(code), ...(reason ? [reason] : []));
+    const done = await healthctl("set", "-pid", PID, "--", String(code), ...(reason ? [reason] : []));
     this.recorded = done ? state : null; // null: the next turn tries again
     this.beaten = performance.now();
   },
@@ -105,7 +105,7 @@ async function checkSpool() {
   await fs.rm(file);
 }
 
-// checkUpstream tells whether the upstream accepts connections. It never waits for long.
+// checkUpstream tells whether the upstream accepts connections. It waits 2 s at most.
 function checkUpstream() {
   if (!UPSTREAM) return true;
   const colon = UPSTREAM.lastIndexOf(":");

@@ -77,8 +77,9 @@ class Health:
         if state == self.recorded:
             self.beat()
             return
-        # -pid makes healthctl refuse if another process has the unit now.
-        done = healthctl("set", "-pid", PID, str(code), *([reason] if reason else []))
+        # -pid makes healthctl refuse if another process has the unit now. Behind "--"
+        # no reason is taken for a flag.
+        done = healthctl("set", "-pid", PID, "--", str(code), *([reason] if reason else []))
         self.recorded = state if done else None  # None: the next turn tries again
         self.beaten = time.monotonic()
 
@@ -107,7 +108,7 @@ def check_spool():
 
 
 def check_upstream():
-    """Returns whether the upstream accepts connections. It never waits for long."""
+    """Returns whether the upstream accepts connections within 2 s. DNS may take longer: choose MAX_AGE above that."""
     if not UPSTREAM:
         return True
     host, _, port = UPSTREAM.rpartition(":")

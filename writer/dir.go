@@ -25,6 +25,7 @@ type directory struct {
 	fd       int
 	lockFD   int           // of the lock file; -1: not open
 	locked   bool          // it is locked
+	uid, gid int           // the directory's owner, once locked
 	turn     chan struct{} // to receive from at the end; see Unit.lock
 	keepOpen bool          // close leaves the descriptors to the kernel
 }
@@ -112,12 +113,8 @@ func (d *directory) own(fd int, name string, mode uint32) error {
 	if err == nil && uint32(st.Mode)&0o7777 != mode {
 		err = d.do("chmod", name, func() error { return unix.Fchmod(fd, mode) })
 	}
-	if err != nil {
-		return err
-	}
-	dir, err := d.stat()
-	if err == nil && (st.Uid != dir.Uid || st.Gid != dir.Gid) && os.Geteuid() == 0 {
-		err = d.do("chown", name, func() error { return unix.Fchown(fd, int(dir.Uid), int(dir.Gid)) })
+	if err == nil && (int(st.Uid) != d.uid || int(st.Gid) != d.gid) && os.Geteuid() == 0 {
+		err = d.do("chown", name, func() error { return unix.Fchown(fd, d.uid, d.gid) })
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) { // root in name only: no CAP_CHOWN, or a user namespace
 			err = nil
 		}
@@ -165,12 +162,6 @@ func (d *directory) remove(name string) error {
 		return nil
 	}
 	return err
-}
-
-// stat looks at the directory itself.
-func (d *directory) stat() (st unix.Stat_t, err error) {
-	err = d.do("stat", "", func() error { return unix.Fstat(d.fd, &st) })
-	return st, err
 }
 
 // touch sets the error file's modification time to now.

@@ -54,7 +54,12 @@ func lockDirectory(path string, create bool, deadline time.Time) (*directory, er
 var errReplaced = errors.New("replaced meanwhile")
 
 func (d *directory) lock(create bool, deadline time.Time) error {
-	err := d.openLock()
+	var here, there unix.Stat_t
+	if err := d.do("stat", "", func() error { return unix.Fstat(d.fd, &here) }); err != nil {
+		return err
+	}
+	d.uid, d.gid = int(here.Uid), int(here.Gid)
+	err := d.openLock(uint32(here.Mode))
 	if err != nil {
 		return err
 	}
@@ -62,26 +67,18 @@ func (d *directory) lock(create bool, deadline time.Time) error {
 		return err
 	}
 	d.locked = true
-	// Whoever opens the path must find this very lock.
-	var ours, there unix.Stat_t
-	err = d.do("stat", lockFile, func() error { return unix.Fstat(d.lockFD, &ours) })
-	if err == nil {
-		path := d.file(lockFile)
-		err = d.do("stat", lockFile, func() error { return unix.Fstatat(unix.AT_FDCWD, path, &there, unix.AT_SYMLINK_NOFOLLOW) })
-	}
-	if errors.Is(err, os.ErrNotExist) || err == nil && !sameFile(&ours, &there) {
+	// The path must still name this directory, and the name this lock.
+	err = d.do("stat", "", func() error { return unix.Fstatat(unix.AT_FDCWD, d.path, &there, unix.AT_SYMLINK_NOFOLLOW) })
+	if errors.Is(err, os.ErrNotExist) || err == nil && !sameFile(&here, &there) {
 		return errReplaced
 	}
-	if err == nil && create {
-		err = d.finish()
+	if err == nil {
+		err = d.do("stat", lockFile, func() error { return unix.Fstat(d.lockFD, &there) })
 	}
-	return err
-}
-
-// finish gives the directory its mode, if we have just made it.
-func (d *directory) finish() error {
-	st, err := d.stat()
-	if err == nil && isUnfinished(uint32(st.Mode), st.Uid) {
+	if err == nil && there.Nlink == 0 {
+		return errReplaced
+	}
+	if err == nil && create && isUnfinished(uint32(here.Mode), here.Uid) {
 		err = d.do("chmod", "", func() error { return unix.Fchmodat(d.fd, ".", 0o755, 0) })
 	}
 	return err
@@ -137,8 +134,14 @@ func pause(waited time.Duration) time.Duration {
 // openLock opens the lock file, or makes it: for the directory's owner, and for
 // its group and for others if they may write the directory. The owner and mode
 // are set only on a file that we have just made.
-func (d *directory) openLock() error {
+func (d *directory) openLock(dirMode uint32) error {
 	mode := uint32(0o600)
+	if dirMode&0o020 != 0 {
+		mode |= 0o060
+	}
+	if dirMode&0o002 != 0 {
+		mode |= 0o006
+	}
 	open := func(flags int) func() error {
 		return func() (err error) {
 			d.lockFD, err = unix.Openat(d.fd, lockFile, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
@@ -151,16 +154,6 @@ func (d *directory) openLock() error {
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
-	}
-	st, err := d.stat()
-	if err != nil {
-		return err
-	}
-	if st.Mode&0o020 != 0 {
-		mode |= 0o060
-	}
-	if st.Mode&0o002 != 0 {
-		mode |= 0o006
 	}
 	err = d.do("lock", lockFile, open(unix.O_RDWR|unix.O_CREAT|unix.O_EXCL))
 	if errors.Is(err, os.ErrExist) || errors.Is(err, os.ErrNotExist) {

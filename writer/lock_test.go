@@ -50,6 +50,10 @@ func TestLockOfReplacedDirectory(t *testing.T) {
 		"removed": func(path string) error { return errors.Join(os.RemoveAll(path), os.Mkdir(path, 0o755)) },
 		"moved":   func(path string) error { return errors.Join(os.Rename(path, path+".old"), os.Mkdir(path, 0o755)) },
 		"lock":    func(path string) error { return os.Remove(filepath.Join(path, lockFile)) },
+		"copied, with the lock itself": func(path string) error {
+			return errors.Join(os.Mkdir(path+".new", 0o755), os.Link(filepath.Join(path, lockFile), filepath.Join(path+".new", lockFile)),
+				os.Rename(path, path+".old"), os.Rename(path+".new", path))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "web")
@@ -72,6 +76,10 @@ func TestLockOfReplacedDirectory(t *testing.T) {
 				return
 			}
 			defer d.close()
+			var locks, named unix.Stat_t
+			if err := errors.Join(unix.Fstat(d.fd, &locks), unix.Stat(path, &named)); err != nil || !sameFile(&locks, &named) {
+				t.Errorf("it has locked another directory: %v", err)
+			}
 			if d, err := lockDirectory(path, false, soon()); !errors.Is(err, syscall.EWOULDBLOCK) {
 				t.Errorf("another process gets the lock as well: %v %v", d, err)
 			}

@@ -53,7 +53,7 @@ func TestNonRoot(t *testing.T) {
 	must(t, u.Load(context.Background()))
 	must(t, u.Set(0))
 	want(t, u, "")
-	must(t, u.Beat())
+	must(t, open(t, runDir).Beat()) // u would not look again so soon
 	must(t, u.Reset())
 
 	other, err := writer.Open(writer.WithRunDir(runDir), writer.WithName("other"))
@@ -92,4 +92,19 @@ func TestDroppedPrivileges(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 	want(t, u, "not loaded: no pid in "+u.Dir())
+}
+
+// TestGroupOfDirectory: a file gets the directory's group, also where the user is
+// the same.
+func TestGroupOfDirectory(t *testing.T) {
+	testenv.Require(t, os.Geteuid() == 0, "only root can give files away")
+	u := open(t, t.TempDir())
+	must(t, os.Mkdir(u.Dir(), 0o755))
+	must(t, os.Chown(u.Dir(), -1, 65532))
+	must(t, u.Load(context.Background()))
+	st, err := os.Stat(filepath.Join(u.Dir(), "pid"))
+	must(t, err)
+	if gid := st.Sys().(*syscall.Stat_t).Gid; gid != 65532 {
+		t.Errorf("pid has group %d", gid)
+	}
 }

@@ -76,7 +76,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "the lock of a replaced directory is accepted", file: "writer/lock.go",
-		old:       "if errors.Is(err, os.ErrNotExist) || err == nil && !sameFile(&ours, &there) {",
+		old:       "if errors.Is(err, os.ErrNotExist) || err == nil && !sameFile(&here, &there) {",
 		new:       "if false {",
 		foundBy:   inRace("set 0 while the directory is replaced and another process loads"),
 		violation: "set reported success for a unit",
