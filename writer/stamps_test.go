@@ -63,20 +63,20 @@ func TestFilesThatChange(t *testing.T) {
 			return errors.Join(os.Rename(file, file+".old"), os.Symlink(file+".old", file))
 		},
 	}
-	units := make(map[string]*Unit)
+	units := map[string]*Unit{}
 	for change := range changes {
 		for _, file := range []string{"pid", "identity"} {
 			units[change+" "+file] = opened(t)
 		}
 	}
 	settle()
-	for change, make := range changes {
+	for change, apply := range changes {
 		for _, file := range []string{"pid", "identity"} {
 			u := units[change+" "+file]
 			if err := u.Set(0); err != nil || u.ours.Load() == nil {
 				t.Fatal(err, u.ours.Load())
 			}
-			if err := make(filepath.Join(u.Dir(), file)); err != nil {
+			if err := apply(filepath.Join(u.Dir(), file)); err != nil {
 				t.Fatal(err)
 			}
 			if err := u.Set(0); !errors.Is(err, ErrNotLoaded) && !errors.Is(err, ErrOwned) {
