@@ -19,9 +19,8 @@ import (
 )
 
 var (
-	workdir      string // removed after the run
-	cgroupParent string // of the containers
-	missing      error  // why there is no engine
+	workdir string // removed after the run
+	missing error  // why there is no engine
 )
 
 // The kernel stops the engine when the thread that started it ends, for whatever reason (Pdeathsig).
@@ -42,6 +41,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(workdir)
+	cgroupParent = "/" + filepath.Base(workdir)
+	defer removeGroups()
 	if missing = requirements(); missing == nil {
 		stop, err := startEngine(workdir)
 		if err != nil {
@@ -72,7 +73,6 @@ func requireEngine(t testing.TB) {
 
 func startEngine(dir string) (stop func(), err error) {
 	socket := "unix://" + filepath.Join(dir, "docker.sock")
-	cgroupParent = "/" + filepath.Base(dir)
 	for _, kv := range []string{"DOCKER_HOST=" + socket, "DOCKER_CONFIG=" + dir, "DOCKER_BUILDKIT=1"} {
 		name, value, _ := strings.Cut(kv, "=")
 		os.Setenv(name, value)
@@ -103,11 +103,6 @@ func startEngine(dir string) (stop func(), err error) {
 		}
 		cmd.Process.Signal(syscall.SIGTERM)
 		<-exited
-		groups, _ := filepath.Glob("/sys/fs/cgroup/*" + cgroupParent)
-		for _, group := range append(groups, "/sys/fs/cgroup"+cgroupParent) {
-			os.Remove(filepath.Join(group, "buildkit"))
-			os.Remove(group)
-		}
 	}
 	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
 		if _, _, code := tryDocker("version"); code == 0 {

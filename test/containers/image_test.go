@@ -59,15 +59,9 @@ func buildImage(args ...string) error {
 // standIn makes golang:1.26 from Debian's packages and this machine's own Go and module cache. There
 // may be no network to a registry, and what a test builds must not depend on what a tag means today.
 func standIn() error {
-	cache, err := os.UserCacheDir()
+	minbase, err := minbase()
 	if err != nil {
 		return err
-	}
-	minbase := filepath.Join(cache, "healthprobe", "minbase-bookworm.tar")
-	if _, err := os.Stat(minbase); err != nil {
-		if err := debootstrap(minbase); err != nil {
-			return err
-		}
 	}
 	env, err := exec.Command("go", "env", "GOROOT", "GOMODCACHE").Output()
 	if err != nil {
@@ -88,6 +82,19 @@ func standIn() error {
 			"-c", "ENV PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 			"-c", "ENV GOPATH=/go GOPROXY=off GOTOOLCHAIN=local", image, debianImage})
 }
+
+// minbase returns an archive of a minimal Debian, which debootstrap makes only once.
+var minbase = sync.OnceValues(func() (archive string, err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	archive = filepath.Join(cache, "healthprobe", "minbase-bookworm.tar")
+	if _, err := os.Stat(archive); err != nil {
+		return archive, debootstrap(archive)
+	}
+	return archive, nil
+})
 
 // debootstrap makes an archive of a minimal Debian, which is kept for later runs.
 func debootstrap(archive string) error {

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -118,15 +117,6 @@ func TestPidsLimit(t *testing.T) {
 	t.Logf("correct verdicts of %d, half of them healthy\n\n%s", 2*repeats, table)
 }
 
-func number(t testing.TB, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(text))
-}
-
 // TestMemoryLimit leaves a container only so much free memory. When that is not enough for a check,
 // the application is OOM-killed: it is the largest process of the container. docker exec needs some of
 // the memory too, before the check starts, so the check also runs without docker exec: by a shell that
@@ -210,22 +200,5 @@ func sleeping(pid string) bool {
 		if fields[state] == "S" {
 			return true
 		}
-	}
-}
-
-// limitMemory limits a container to the memory that it uses now and room bytes more.
-func limitMemory(t *testing.T, id string, room int) {
-	t.Helper()
-	limit := cgroupFile(t, id, "memory", "memory.limit_in_bytes")
-	used := filepath.Join(filepath.Dir(limit), "memory.usage_in_bytes")
-	if err := os.WriteFile(limit, []byte("-1"), 0); err != nil {
-		t.Fatal(err)
-	}
-	current, err := strconv.Atoi(number(t, used))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(limit, []byte(strconv.Itoa(current+room)), 0); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -39,7 +39,7 @@ func TestRestart(t *testing.T) {
 		"--volume="+run+":/run", "--volume="+gates+":/gates:ro", "--volume="+app+":/app:ro",
 		"--entrypoint=/app", releaseImage, "/gates")
 
-	p := &prober{t: t, group: cgroupFile(t, id, "pids", "cgroup.procs")}
+	p := &prober{t: t, ask: insideOf(cgroupFile(t, id, "pids", "cgroup.procs"))}
 	p.run(2)
 	defer p.halt()
 	gate := func(name string) { touch(t, filepath.Join(gates, name)) }
@@ -69,12 +69,11 @@ func TestRestart(t *testing.T) {
 	t.Logf("%d restarts; probes, by answer: %v", restarts, p.answers)
 }
 
-// A prober runs the probe inside the container whose processes group lists. It does so without the
-// engine, which would take a hundred times as long, and notes the answers for each run's pid 1.
+// A prober runs the probe inside a container that is restarted, and notes the answers of each run.
 type prober struct {
 	t       *testing.T
-	group   string
-	allowed sync.Map // pid 1 of the runs that may be healthy, by its pid outside
+	ask     func() (run, stderr string, code int) // run is "" where nothing was asked
+	allowed sync.Map                              // the runs that may be healthy
 	done    atomic.Bool
 	wait    sync.WaitGroup
 
@@ -99,21 +98,32 @@ func (p *prober) halt() {
 	p.wait.Wait()
 }
 
-func (p *prober) last(pid string) string {
+func (p *prober) last(run string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.latest[pid]
+	return p.latest[run]
+}
+
+// insideOf asks in the container whose processes group lists, and names its runs by the pid that their
+// pid 1 has outside. It does so without the engine, which would take a hundred times as long.
+func insideOf(group string) func() (pid, stderr string, code int) {
+	return func() (pid, stderr string, code int) {
+		list, _ := os.ReadFile(group)
+		if pid, _, _ = strings.Cut(string(list), "\n"); pid == "" {
+			return "", "", 0
+		}
+		_, stderr, code = try(exec.Command("nsenter", "--target="+pid, "--mount", "--pid",
+			"/healthprobe", "-rundir=/run", "-unit=app"))
+		return pid, stderr, code
+	}
 }
 
 func (p *prober) probe() {
-	list, _ := os.ReadFile(p.group)
-	pid, _, _ := strings.Cut(string(list), "\n")
-	if pid == "" {
+	run, stderr, code := p.ask()
+	if run == "" {
 		return
 	}
-	_, stderr, code := try(exec.Command("nsenter", "--target="+pid, "--mount", "--pid",
-		"/healthprobe", "-rundir=/run", "-unit=app"))
-	_, allowed := p.allowed.Load(pid)
+	_, allowed := p.allowed.Load(run)
 	answer := "other: " + stderr
 	switch {
 	case code == 0:
@@ -133,20 +143,7 @@ func (p *prober) probe() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.answers[answer]++
-	p.latest[pid] = answer
-}
-
-// cgroupFile returns the path of a container's control file, whichever cgroup version there is.
-func cgroupFile(t testing.TB, id, controller, name string) string {
-	t.Helper()
-	for _, root := range []string{"/sys/fs/cgroup/" + controller, "/sys/fs/cgroup"} {
-		path := filepath.Join(root, cgroupParent, id, name)
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	t.Fatalf("no cgroup of %s has a %s", id, name)
-	return ""
+	p.latest[run] = answer
 }
 
 func touch(t testing.TB, path string) {
