@@ -128,7 +128,7 @@ func (p *prober) probe() {
 	switch {
 	case code == 0:
 		answer = "healthy"
-		if !allowed {
+		if !allowed && p.last(run) != "healthy" {
 			p.t.Errorf("healthy before this run's set")
 		}
 	case !strings.HasPrefix(stderr, "unhealthy: app: "):
