@@ -3,202 +3,204 @@
 package containers
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-
-	"github.com/healthprobe/healthprobe/internal/testenv"
+	"time"
 )
 
-// An exec probe runs within the limits of the container that it checks. These tests lower them around
-// a healthy application and compare the direct entry, the runtime entry and a bash script.
+// An exec probe runs within the limits of the container that it checks. These tests lower them and
+// compare the direct entry, the runtime entry and a bash script, engine by engine: a part of each engine
+// runs there too.
 
 const repeats = 20
 
-// checks are commands for a container that has toolbox mounted.
-var checks = []struct {
-	name    string
-	command []string
-}{
-	{"direct entry", []string{"/tools/healthprobe"}},
-	{"runtime entry", []string{"/tools/runtime"}},
-	{"bash script", []string{"/tools/check.bash"}},
-}
-
-// toolbox returns a directory with the released programs, healthprobe with the runtime entry, and the
-// script.
-func toolbox(t *testing.T) (dir string) {
-	t.Helper()
-	dir = build(t)
-	if err := testenv.BuildPackage(filepath.Join(dir, "runtime"), "./cmd/healthprobe", "-ldflags=-w"); err != nil {
-		t.Fatal(err)
-	}
-	if err := sequence([]string{"install", "-m", "755", "../compat/testdata/check.bash", dir}); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// startApplication starts a single process with a single thread, which runs perl first.
-func startApplication(t *testing.T, perl string) (id string) {
-	t.Helper()
-	id = start(t, slices.Concat(hardened, []string{"--volume=" + toolbox(t) + ":/tools:ro",
-		"--env=LIVENESS_UNIT_NAME=web", "--entrypoint=/tools/healthctl", debianImage, "exec",
-		"perl", "-e", perl + `; open(my $ready, ">", "/run/ready"); close($ready); sleep`})...)
-	return id
-}
-
-func awaitReady(t *testing.T, id string) (pid string) {
-	t.Helper()
-	pid = inspect(t, id, "{{.State.Pid}}")
-	await(t, "ready", func() string {
-		if _, err := os.Stat(filepath.Join("/proc", pid, "root/run/ready")); err != nil {
-			return err.Error()
-		}
-		return "ready"
-	})
-	return pid
-}
-
-// correct runs one check and reports whether its verdict was correct. runc needs threads of its own
-// before the check starts, and on a busy machine it too runs out of them (only runc is linked with
-// cgo). That is no result of the check, which then runs again.
-func correct(t *testing.T, id string, command []string, healthy bool) bool {
-	t.Helper()
-	for range 100 {
-		stdout, stderr, code := tryDocker(append([]string{"exec", id}, command...)...)
-		says := stdout + stderr
-		switch {
-		case code == 126 && strings.HasPrefix(says, "OCI runtime exec failed"), strings.HasPrefix(says, "runtime/cgo: "):
-			continue
-		case healthy:
-			return code == 0 && says == ""
-		default:
-			return code == 1 && strings.HasPrefix(says, "unhealthy: ") && strings.Contains(says, "error 3")
-		}
-	}
-	t.Fatalf("the engine does not start %q", command)
-	return false
-}
-
+// TestPidsLimit leaves a container only so many free pids.
 func TestPidsLimit(t *testing.T) {
-	requireImages(t)
-	id := startApplication(t, "")
-	awaitReady(t, id)
-	current := cgroupFile(t, id, "pids", "pids.current")
-	table := newTable("free pids")
-	for free := range 6 {
-		table += fmt.Sprintf("\n| %d |", free)
-		for _, check := range checks {
-			right := 0
-			for _, code := range []string{"0", "3"} {
-				docker(t, "update", "--pids-limit=-1", id)
-				docker(t, "exec", id, "/tools/healthctl", "set", code, "no database")
-				await(t, "1", func() string { return number(t, current) })
-				docker(t, "update", fmt.Sprintf("--pids-limit=%d", 1+free), id)
-				for range repeats {
-					await(t, "1", func() string { return number(t, current) })
-					if correct(t, id, check.command, code == "0") {
-						right++
+	tools := toolbox(t)
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			c := engine.limited(t, tools, "")
+			c.start()
+			table := newTable("free pids", "starts that failed")
+			started := 0 // checks by the direct entry that had too few pids for the Go runtime
+			for free := range 6 {
+				table += fmt.Sprintf("\n| %d |", free)
+				var starts attempts
+				for _, check := range checks {
+					right, wrong, ok := starts.cell(t, c, free, check.command)
+					if ok {
+						table += fmt.Sprintf(" %d |", right)
+					} else {
+						table += " engine did not start |"
+						t.Logf("with %d pids free %s did not start the %s %d times in succession", free, engine.name, check.name, maxAttempts)
+					}
+					if check.name == "direct entry" {
+						if wrong > 0 {
+							t.Errorf("with %d pids free the direct entry was wrong %d times", free, wrong)
+						}
+						if free <= 3 {
+							started += right
+						}
 					}
 				}
+				table += fmt.Sprintf(" %d of %d |", starts.failed, starts.all)
 			}
-			table += fmt.Sprintf(" %d |", right)
-			if check.name == "direct entry" && right != 2*repeats {
-				t.Errorf("with %d pids free the direct entry was right %d times of %d", free, right, 2*repeats)
+			if started == 0 {
+				t.Errorf("with up to 3 pids free, %s never started the direct entry", engine.name)
 			}
-		}
+			t.Logf("%s: correct verdicts of %d, half of them healthy\n\n%s", measuredOn(t, engine.programs...), repeats, table)
+		})
 	}
-	t.Logf("correct verdicts of %d, half of them healthy\n\n%s", 2*repeats, table)
 }
 
-// TestMemoryLimit leaves a container only so much free memory. When that is not enough for a check,
-// the application is OOM-killed: it is the largest process of the container. docker exec needs some of
-// the memory too, before the check starts, so the check also runs without docker exec: by a shell that
-// enters the container itself.
-func TestMemoryLimit(t *testing.T) {
-	requireImages(t)
-	id := startApplication(t, `$x = "x" x (32 << 20)`)
-	dockerExec := func(_ string, command []string) { tryDocker(append([]string{"exec", id}, command...)...) }
-	for _, way := range []struct {
-		name  string
-		enter func(pid string, command []string)
-		rooms []int
-	}{
-		{"docker exec", dockerExec, []int{3072, 2048, 1024}},
-		{"alone", func(pid string, command []string) { enter(t, id, pid, command) }, []int{1024, 512, 256, 192}},
-	} {
-		kills := func(room int, command []string) (killed int) {
-			for range repeats {
-				docker(t, "start", id)
-				pid := awaitReady(t, id)
-				limitMemory(t, id, room)
-				way.enter(pid, command)
-				if !sleeping(pid) {
-					killed++
-					docker(t, "wait", id)
+// attempts counts how often an engine had to start a check.
+type attempts struct{ all, failed int }
+
+// maxAttempts bounds the attempts for one check. On a slow machine runc may fail each time.
+const maxAttempts = 100
+
+// cell runs one check repeats times, half of them with a healthy application. It stops when the engine
+// does not start the check: then ok is false, and that is no result of the check.
+func (a *attempts) cell(t *testing.T, c *limited, free int, command []string) (right, wrong int, ok bool) {
+	t.Helper()
+	idle := func() {
+		t.Helper()
+		for number(t, cgroupFile(t, c.group, "pids", "pids.current")) != "1" {
+			time.Sleep(time.Millisecond) // await would take much longer than the check
+		}
+	}
+	for _, code := range []string{"0", "3"} {
+		limitPids(t, c.group, 0)
+		if _, stderr, status := c.exec("/tools/healthctl", "set", code, "no database"); status != 0 {
+			t.Fatalf("healthctl set: status %d\n%s", status, stderr)
+		}
+		idle()
+		limitPids(t, c.group, 1+free)
+		for range repeats / 2 {
+			started, correct := false, false
+			for n := 0; n < maxAttempts && !started; n++ {
+				idle()
+				started, correct = attempt(c, command, code == "0")
+				if a.all++; !started {
+					a.failed++
 				}
 			}
-			return killed
-		}
-		table := newTable("free memory")
-		for _, room := range way.rooms {
-			counts := map[string]int{}
-			table += fmt.Sprintf("\n| %d KiB |", room)
-			for _, check := range checks {
-				counts[check.name] = kills(room<<10, check.command)
-				table += fmt.Sprintf(" %d |", counts[check.name])
-			}
-			if counts["direct entry"] > 0 && counts["bash script"] == 0 {
-				t.Errorf("%s with %d KiB free: the probe killed the application %d times, the script never", way.name, room, counts["direct entry"])
+			switch {
+			case !started:
+				return right, wrong, false
+			case correct:
+				right++
+			default:
+				wrong++
 			}
 		}
-		t.Logf("%s: application killed, of %d checks\n\n%s", way.name, repeats, table)
 	}
+	return right, wrong, true
+}
+
+// attempt runs a check and reports whether its verdict was correct, or that the engine did not start it.
+// runc needs threads of its own before the check starts, and so it too may run out of them. Only runc
+// is linked with cgo, which says so.
+func attempt(c *limited, command []string, healthy bool) (started, correct bool) {
+	stdout, stderr, code := c.exec(command...)
+	says := stdout + stderr
+	switch {
+	case strings.HasPrefix(says, "runtime/cgo: "), code > 125 && strings.Contains(says, "exec failed: "):
+		return false, false
+	case healthy:
+		return true, code == 0 && says == ""
+	default:
+		return true, code == 1 && strings.HasPrefix(says, "unhealthy: ") && strings.Contains(says, "error 3")
+	}
+}
+
+// TestMemoryLimit leaves a container only so much free memory. When that is not enough for a check, or
+// for what the engine runs in the container before it, the application is OOM-killed: it is the largest
+// process there.
+func TestMemoryLimit(t *testing.T) {
+	tools := toolbox(t)
+	rooms := map[string][]int{"docker": {2048, 1536, 1024}, "runc": {2048, 1536, 1024, 512, 256}, "crun": {2048, 1024, 512, 256}}
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			m := newMemory(engine.limited(t, tools, `$x = "x" x (32 << 20)`))
+			counts := m.table(t, measuredOn(t, engine.programs...), rooms[engine.name], m.c.exec)
+			if engine.name != "crun" {
+				return // runc's own process decides
+			}
+			if m.answers["direct entry"] == 0 {
+				t.Error("crun never started the direct entry")
+			}
+			if counts["direct entry"] > counts["bash script"] {
+				t.Errorf("with the direct entry the application was killed %d times, with the script %d times", counts["direct entry"], counts["bash script"])
+			}
+		})
+	}
+	// Without an engine: a shell enters the container and then is the check.
+	t.Run("alone", func(t *testing.T) {
+		m := newMemory(bundleLimited(t, crun, tools, `$x = "x" x (32 << 20)`))
+		counts := m.table(t, "no engine, "+measuredOn(t), []int{1024, 512, 256, 192}, func(command ...string) (stdout, stderr string, code int) {
+			return m.enter(t, command)
+		})
+		if m.answers["direct entry"] == 0 || counts["direct entry"] > counts["bash script"] {
+			t.Errorf("the application was killed %v times", counts)
+		}
+	})
+}
+
+// A memory test counts how often a check had the application of c killed.
+type memory struct {
+	c       *limited
+	pid     string // of the application, "" while it does not run
+	answers map[string]int
+}
+
+func newMemory(c *limited) *memory { return &memory{c: c, answers: map[string]int{}} }
+
+// table runs each check with each amount of free memory, in KiB, and returns all kills by check.
+func (m *memory) table(t *testing.T, on string, rooms []int, run func(command ...string) (stdout, stderr string, code int)) (kills map[string]int) {
+	t.Helper()
+	kills = map[string]int{}
+	table := newTable("free memory")
+	for _, room := range rooms {
+		table += fmt.Sprintf("\n| %d KiB |", room)
+		for _, check := range checks {
+			killed := 0
+			for range repeats {
+				if m.pid == "" {
+					m.pid = m.c.start()
+				}
+				limitMemory(t, m.c.group, room<<10)
+				if _, _, code := run(check.command...); code == 0 {
+					m.answers[check.name]++
+				}
+				if !sleeping(m.pid) {
+					killed++
+					m.pid = ""
+				}
+			}
+			kills[check.name] += killed
+			table += fmt.Sprintf(" %d |", killed)
+		}
+	}
+	t.Logf("%s: application killed, of %d checks\n\n%s\n\nanswers: %v", on, repeats, table, m.answers)
+	return kills
 }
 
 // enter runs a command in the namespaces and the memory cgroup of a container. A shell joins them and
 // then executes the command, so that the command's memory is all charged there.
-func enter(t *testing.T, id, pid string, command []string) {
+func (m *memory) enter(t *testing.T, command []string) (stdout, stderr string, code int) {
 	t.Helper()
-	group, err := os.OpenFile(cgroupFile(t, id, "memory", "cgroup.procs"), os.O_WRONLY, 0)
+	group, err := os.OpenFile(cgroupFile(t, m.c.group, "memory", "cgroup.procs"), os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer group.Close()
-	cmd := exec.Command("nsenter", append([]string{"--target=" + pid, "--mount", "--pid",
+	cmd := exec.Command("nsenter", append([]string{"--target=" + m.pid, "--mount", "--pid",
 		"sh", "-c", `echo 0 >&3 && exec "$@" 3>&-`, "sh"}, command...)...)
 	cmd.ExtraFiles = []*os.File{group}
-	cmd.Env = append(os.Environ(), "LIVENESS_UNIT_NAME=web")
-	try(cmd)
-}
-
-// newTable returns the head of a table with a column for each check.
-func newTable(first string) string {
-	head := "| " + first + " |"
-	for _, check := range checks {
-		head += " " + check.name + " |"
-	}
-	return head + "\n|" + strings.Repeat("---|", len(checks)+1)
-}
-
-// sleeping reports whether a process that does nothing else still sleeps. One that was killed wakes up,
-// and frees its memory before it can sleep again.
-func sleeping(pid string) bool {
-	for {
-		stat, _ := os.ReadFile(filepath.Join("/proc", pid, "stat"))
-		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		const state, vsize = 0, 20
-		if len(fields) <= vsize || fields[vsize] == "0" {
-			return false
-		}
-		if fields[state] == "S" {
-			return true
-		}
-	}
+	cmd.Env = append(os.Environ(), "LIVENESS_UNIT_NAME=app")
+	return try(cmd)
 }
