@@ -1,0 +1,194 @@
+//go:build linux
+
+package kubelet
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// The parts of a node: containerd, and a kubelet without an API server, which takes its pods from files.
+const (
+	containerdSocket = "/run/containerd/containerd.sock"
+	pauseImage       = "registry.example.com/pause:1.0"
+	nodeName         = "node"
+)
+
+var (
+	runtimeClient cri.RuntimeServiceClient
+	readOnlyPort  int    // of the kubelet, on 127.0.0.1
+	podFiles      string // the directory of static pods
+	daemons       []string
+)
+
+func startContainerd() error {
+	for _, root := range cgroupRoots() {
+		if err := os.MkdirAll(root+cgroupParent(), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := writeFiles(map[string]string{
+		"containerd.toml":   fmt.Sprintf(containerdConfig, workdir, *runtimeName),
+		"cni/none.conflist": cniConfig,
+		"cni/none":          cniPlugin,
+		"cni/loopback":      cniPlugin,
+	}); err != nil {
+		return err
+	}
+	program, err := buildContainerd(*containerdVersion)
+	if err != nil {
+		return err
+	}
+	if err := startDaemon(program, "--config", filepath.Join(workdir, "containerd.toml")); err != nil {
+		return err
+	}
+	if err := startRuntimeClient(); err != nil {
+		return logged(err, "containerd")
+	}
+	return importImages()
+}
+
+// startKubelet starts a kubelet once, for the first test that needs one.
+var startKubelet = sync.OnceValue(func() error {
+	ports, err := freePorts(2)
+	if err != nil {
+		return err
+	}
+	readOnlyPort, podFiles = ports[1], filepath.Join(workdir, "pods")
+	if err := os.Mkdir(podFiles, 0o755); err != nil {
+		return err
+	}
+	config := fmt.Sprintf(kubeletConfig, ports[0], ports[1], workdir, cgroupParent())
+	if err := writeFiles(map[string]string{"kubelet.yaml": config}); err != nil {
+		return err
+	}
+	program, err := buildKubelet(*kubeletVersion)
+	if err != nil {
+		return err
+	}
+	if err := startDaemon(program, "--config", filepath.Join(workdir, "kubelet.yaml"),
+		"--root-dir", filepath.Join(workdir, "kubelet"), "--hostname-override", nodeName, "-v", "3"); err != nil {
+		return err
+	}
+	if err := retry(func() error { _, err := listPods(); return err }); err != nil {
+		return logged(err, "kubelet")
+	}
+	return nil
+})
+
+func requireKubelet(t testing.TB) {
+	t.Helper()
+	requireContainerd(t)
+	if err := startKubelet(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func requireContainerd(t testing.TB) {
+	t.Helper()
+	if missing == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal(missing)
+	}
+	t.Skip(missing)
+}
+
+// cgroupParent is the cgroup of everything that runs here.
+func cgroupParent() string { return "/" + filepath.Base(workdir) }
+
+func writeFiles(files map[string]string) error {
+	for name, text := range files {
+		path := filepath.Join(workdir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startRuntimeClient connects to containerd, by the interface that the kubelet uses.
+func startRuntimeClient() error {
+	conn, err := grpc.NewClient("unix://"+containerdSocket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	runtimeClient = cri.NewRuntimeServiceClient(conn)
+	return retry(func() error {
+		_, err := runtimeClient.Version(context.Background(), &cri.VersionRequest{})
+		return err
+	})
+}
+
+// startDaemon starts a program that runs until the tests end. Its output goes to a file of its name.
+func startDaemon(program string, args ...string) error {
+	name := filepath.Base(program)
+	file, err := os.Create(filepath.Join(workdir, name+".log"))
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = file, file
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(program)+":/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR="+workdir)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	daemons = append(daemons, program)
+	return moveToCgroup(cmd.Process.Pid, name)
+}
+
+// moveToCgroup puts a daemon into a cgroup beside those of the pods, whose common parent then counts the
+// CPU time of all.
+func moveToCgroup(pid int, name string) error {
+	group := filepath.Join(controllerRoot("cpuacct"), cgroupParent(), name)
+	if err := os.MkdirAll(group, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
+}
+
+func freePorts(n int) (ports []int, err error) {
+	for range n {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer listener.Close()
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// retry asks until there is no error. The limit only stops a node that does not come up.
+func retry(ask func() error) error {
+	for start := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		err := ask()
+		if err == nil || time.Since(start) > 2*time.Minute {
+			return err
+		}
+	}
+}
+
+// logged adds the end of a daemon's log to an error.
+func logged(err error, name string) error {
+	text, _ := os.ReadFile(filepath.Join(workdir, name+".log"))
+	lines := strings.Split(string(text), "\n")
+	return fmt.Errorf("%w; the end of its log:\n%s", err, strings.Join(lines[max(0, len(lines)-40):], "\n"))
+}

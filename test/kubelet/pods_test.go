@@ -1,0 +1,216 @@
+//go:build linux
+
+package kubelet
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// examplePod returns the pod that a deployment of examples/kubernetes.yaml makes.
+func examplePod(t *testing.T, name string) *corev1.Pod {
+	t.Helper()
+	text, err := os.ReadFile(root + "/examples/kubernetes.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for document := range strings.SplitSeq(string(text), "\n---\n") {
+		var d appsv1.Deployment
+		if err := yaml.UnmarshalStrict([]byte(document), &d); err != nil {
+			t.Fatal(err)
+		}
+		if d.Name == name {
+			pod := &corev1.Pod{TypeMeta: d.TypeMeta, ObjectMeta: d.Spec.Template.ObjectMeta, Spec: d.Spec.Template.Spec}
+			pod.APIVersion, pod.Kind, pod.Name, pod.Namespace = "v1", "Pod", name, "default"
+			return pod
+		}
+	}
+	t.Fatalf("examples/kubernetes.yaml has no deployment %s", name)
+	return nil
+}
+
+// A livePod is a pod that the kubelet runs.
+type livePod struct {
+	t    *testing.T
+	name string
+}
+
+// startPod gives a pod to the kubelet until the test ends.
+func startPod(t *testing.T, pod *corev1.Pod) livePod {
+	t.Helper()
+	text, err := json.Marshal(pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(podFiles, pod.Name+".json")
+	if err := os.WriteFile(path+".new", text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	p := livePod{t, pod.Name}
+	t.Cleanup(func() {
+		if t.Failed() {
+			p.describe()
+		}
+		os.Remove(path)
+	})
+	return p
+}
+
+// listPods asks the kubelet.
+func listPods() (*corev1.PodList, error) {
+	client := http.Client{Timeout: 10 * time.Second}
+	answer, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/pods", readOnlyPort))
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	list := &corev1.PodList{}
+	return list, json.NewDecoder(answer.Body).Decode(list)
+}
+
+// status returns what the kubelet says about a container. The zero value says that it does not run yet.
+func (p livePod) status(container string) (pod corev1.Pod, status corev1.ContainerStatus) {
+	p.t.Helper()
+	list, err := listPods()
+	if err != nil {
+		p.t.Error(err)
+		return
+	}
+	for _, pod := range list.Items {
+		if pod.Name == p.name+"-"+nodeName {
+			for _, status := range pod.Status.ContainerStatuses {
+				if status.Name == container {
+					return pod, status
+				}
+			}
+		}
+	}
+	return pod, status
+}
+
+func (p livePod) ready(container string) bool {
+	_, status := p.status(container)
+	return status.Ready
+}
+
+func (p livePod) restarts(container string) int {
+	_, status := p.status(container)
+	return int(status.RestartCount)
+}
+
+// anEvent matches an event in the kubelet's log, where it puts them if there is no API server. A message
+// of one line is quoted; one of several lines is in angle brackets, each line behind a tab.
+var anEvent = regexp.MustCompile(`"Event occurred" object="default/(\S+)-` + nodeName + `" .* reason="(\w+)" message=(".*"|<\n(?:\t.*\n)*)`)
+
+// events returns the messages of the pod's events, oldest first.
+func (p livePod) events() (messages []string) {
+	p.t.Helper()
+	text, err := os.ReadFile(filepath.Join(workdir, "kubelet.log"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, event := range anEvent.FindAllStringSubmatch(string(text), -1) {
+		if event[1] != p.name || event[2] == "MissingClusterDNS" {
+			continue
+		}
+		message, err := strconv.Unquote(event[3])
+		if err != nil {
+			message = strings.ReplaceAll(strings.TrimPrefix(event[3], "<\n"), "\t", "")
+		}
+		messages = append(messages, strings.TrimSpace(message))
+	}
+	return messages
+}
+
+// saw returns how many events have a text that begins so.
+func (p livePod) saw(prefix string) (n int) {
+	p.t.Helper()
+	for _, message := range p.events() {
+		if strings.HasPrefix(message, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// await waits until a condition holds. The limit only stops a test that hangs.
+func (p livePod) await(what string, condition func() bool) {
+	p.t.Helper()
+	for start := time.Now(); time.Since(start) < 3*time.Minute; time.Sleep(100 * time.Millisecond) {
+		if condition() {
+			return
+		}
+	}
+	p.t.Fatalf("%s: still not: %s", p.name, what)
+}
+
+func (p livePod) awaitReady(container string) {
+	p.t.Helper()
+	p.await(container+" is ready", func() bool { return p.ready(container) })
+}
+
+func (p livePod) awaitEvent(prefix string) {
+	p.t.Helper()
+	p.await("an event "+prefix, func() bool { return p.saw(prefix) > 0 })
+}
+
+// describe logs what a user would ask kubectl for.
+func (p livePod) describe() {
+	list, err := listPods()
+	if err != nil {
+		p.t.Log(err)
+		return
+	}
+	for _, pod := range list.Items {
+		if pod.Name == p.name+"-"+nodeName {
+			status, _ := json.MarshalIndent(pod.Status, "", "  ")
+			p.t.Logf("%s: %s\nevents:\n%s", pod.Name, status, strings.Join(p.events(), "\n"))
+		}
+	}
+}
+
+// id returns the id of the container that runs, as containerd knows it.
+func (p livePod) id(container string) string {
+	p.t.Helper()
+	_, status := p.status(container)
+	return strings.TrimPrefix(status.ContainerID, "containerd://")
+}
+
+// exec runs a command as an exec probe does.
+func (p livePod) exec(container string, command ...string) {
+	p.t.Helper()
+	if err := succeeds(execSync(p.id(container), command)); err != nil {
+		p.t.Fatalf("%s: %q: %v", p.name, command, err)
+	}
+}
+
+// volume returns where a volume of the pod is on this machine.
+func (p livePod) volume(name string) string {
+	p.t.Helper()
+	list, err := listPods()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, pod := range list.Items {
+		if pod.Name == p.name+"-"+nodeName {
+			return filepath.Join(workdir, "kubelet/pods", string(pod.UID), "volumes/kubernetes.io~empty-dir", name)
+		}
+	}
+	p.t.Fatalf("the kubelet does not know pod %s", p.name)
+	return ""
+}
