@@ -27,7 +27,7 @@ root = "%[1]s/containerd"
 
 // cniPlugin gives every pod the same address: exec probes need no network, but containerd insists on one.
 const (
-	cniConfig = `{"cniVersion": "0.4.0", "name": "none", "plugins": [{"type": "none"}]}`
+	cniConfig = `{"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "none"}]}`
 	cniPlugin = `#!/bin/sh
 cat >/dev/null
 case $CNI_COMMAND in

@@ -42,7 +42,7 @@ func startContainerd() error {
 	}
 	if err := writeFiles(map[string]string{
 		"containerd.toml":   fmt.Sprintf(containerdConfig, workdir, *runtimeName),
-		"cni/none.conflist": cniConfig,
+		"cni/pods.conflist": cniConfig,
 		"cni/none":          cniPlugin,
 		"cni/loopback":      cniPlugin,
 	}); err != nil {
