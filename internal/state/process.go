@@ -105,7 +105,7 @@ func (r *Reader) Verify(id Identity) Process {
 		case e == syscall.ENOENT: // nothing to compare with
 		case e != 0:
 			return Process{Err: e, BootErr: true}
-		case String(boot) != String(id.Boot):
+		case !sameBoot(boot, id.Boot):
 			return Process{Status: OtherBoot}
 		}
 	}

@@ -14,9 +14,6 @@ type Reader struct {
 	stat [1024]byte // reaches field 22 whatever the process is called: comm(64), numbers(20)
 }
 
-// BootIDPath is where Linux keeps an id that is new at each boot; see random(4).
-const BootIDPath = "/proc/sys/kernel/random/boot_id"
-
 // Value returns what a state file holds, white space trimmed. buf must be a byte
 // longer than the file may be: EFBIG means that the file filled it, and value
 // is then its beginning. The error for a FIFO is ESPIPE, for a symbolic link
@@ -67,89 +64,6 @@ func (r *Reader) ProcIsOf(pid int32) bool {
 	first, _ := cut(line)
 	own, ok := ParseNumber(first)
 	return (e == 0 || e == syscall.EFBIG) && ok && own == pid
-}
-
-// BootID reads the id of this boot of the machine; it points into r. Where there
-// is none, as in some sandboxes, the boot's time takes its place: "btime-" and
-// the seconds. The error is ENOENT where there is no /proc, or no Linux.
-func (r *Reader) BootID() (id []byte, e syscall.Errno) {
-	id, e = r.Value(-1, BootIDPath, r.boot[:])
-	if e == syscall.ENOENT {
-		return r.bootTime()
-	}
-	return id, e
-}
-
-// bootLike reads the same kind of id as recorded: a process that can read boot_id
-// has to verify what one that could not has recorded.
-func (r *Reader) bootLike(recorded []byte) (id []byte, e syscall.Errno) {
-	if isBootTime(recorded) {
-		return r.bootTime()
-	}
-	return r.Value(-1, BootIDPath, r.boot[:])
-}
-
-// bootTime finds the btime line of /proc/stat, which is behind lines of any
-// length; see proc(5).
-func (r *Reader) bootTime() (id []byte, e syscall.Errno) {
-	fd, e := openAt(-1, r.named("/proc/stat"))
-	if e != 0 {
-		return nil, e
-	}
-	s := bootTimeScanner{n: Put(r.boot[:], 0, bootTimePrefix)}
-	for offset := 0; !s.done; {
-		b, err := readAt(fd, r.stat[:], offset)
-		if e = err; e != 0 || len(b) == 0 {
-			break
-		}
-		s.scan(b, r.boot[:])
-		offset += len(b)
-	}
-	r.Close(fd)
-	if e == 0 && !s.done {
-		e = syscall.ENOENT
-	}
-	return upTo(r.boot[:], s.n), e
-}
-
-const bootTimePrefix = "btime-"
-
-func isBootTime(id []byte) bool {
-	for i, c := range id {
-		if i < len(bootTimePrefix) && c != bootTimePrefix[i] || i >= len(bootTimePrefix) && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return len(id) > len(bootTimePrefix)
-}
-
-// bootTimeScanner copies the number of the btime line, which may be cut anywhere
-// between two calls of scan.
-type bootTimeScanner struct {
-	matched int // of "\nbtime "
-	n       int // the bytes in dst
-	done    bool
-}
-
-func (s *bootTimeScanner) scan(b, dst []byte) {
-	const line = "\nbtime "
-	for _, c := range b {
-		switch i := uint(s.matched); {
-		case s.done:
-			return
-		case i >= uint(len(line)) && '0' <= c && c <= '9':
-			digit := [1]byte{c}
-			s.n = Put(dst, s.n, String(digit[:]))
-		case i >= uint(len(line)):
-			s.done = true
-		case c == line[i]:
-			s.matched++
-		case c == '\n':
-			s.matched = 1
-		default:
-			s.matched = 0
-		}
-	}
 }
 
 func (r *Reader) named(name string) *byte {

@@ -28,6 +28,8 @@ func Close(int) {}
 // ModTime fails.
 func ModTime(int) (sec, nsec int64, e syscall.Errno) { return 0, 0, syscall.ENOSYS }
 
+func changeTime(int) (nsec int64, e syscall.Errno) { return 0, syscall.ENOSYS }
+
 // Now returns the wall clock's time.
 func Now() (sec, nsec int64, e syscall.Errno) {
 	t := time.Now()

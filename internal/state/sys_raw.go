@@ -84,6 +84,14 @@ func ModTime(fd int) (sec, nsec int64, e syscall.Errno) {
 	return st.Mtim.Sec, st.Mtim.Nsec, e
 }
 
+// changeTime returns the nanoseconds of a file's change time, without its
+// seconds.
+func changeTime(fd int) (nsec int64, e syscall.Errno) {
+	var st syscall.Stat_t
+	_, e = call(syscall.SYS_FSTAT, uintptr(fd), unsafe.Pointer(&st), 0, 0)
+	return st.Ctim.Nsec, e
+}
+
 // Now returns the wall clock's time.
 func Now() (sec, nsec int64, e syscall.Errno) {
 	var ts syscall.Timespec

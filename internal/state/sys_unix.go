@@ -72,6 +72,15 @@ func ModTime(fd int) (sec, nsec int64, e syscall.Errno) {
 	return sec, nsec, e
 }
 
+// changeTime returns the nanoseconds of a file's change time, without its
+// seconds.
+func changeTime(fd int) (nsec int64, e syscall.Errno) {
+	var st unix.Stat_t
+	e = errno(unix.Fstat(fd, &st))
+	_, nsec = st.Ctim.Unix()
+	return nsec, e
+}
+
 // Now returns the wall clock's time.
 func Now() (sec, nsec int64, e syscall.Errno) {
 	t := time.Now()

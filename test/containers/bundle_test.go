@@ -47,6 +47,7 @@ type bundle struct {
 	group   string // its cgroup below cgroupParent
 	runs    int
 	id      atomic.Value // of the latest run's container
+	killed  []string     // containers that are to be deleted in the end
 }
 
 var bundles atomic.Int32
@@ -101,7 +102,7 @@ func newBundle(t testing.TB, runtime ociRuntime, c bundleConfig) *bundle {
 	if err := os.WriteFile(filepath.Join(b.dir, "config.json"), config, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { b.remove() })
+	t.Cleanup(b.removeAll)
 	return b
 }
 
@@ -143,7 +144,7 @@ func (b *bundle) next() (id string) {
 	b.t.Helper()
 	b.remove()
 	b.runs++
-	id = fmt.Sprintf("%s-%d", b.group, b.runs)
+	id = fmt.Sprintf("%s-%03d", b.group, b.runs) // runsc takes the beginning of a name for it
 	b.id.Store(id)
 	return id
 }
@@ -169,14 +170,35 @@ func (b *bundle) run() (stdout, stderr string, code int) {
 	return try(b.command("run", "--bundle="+b.dir, id))
 }
 
+// kill kills the latest run's container and does not wait for its end, so that the next can start at once.
+func (b *bundle) kill() {
+	b.t.Helper()
+	id := b.container()
+	if _, stderr, code := try(b.command("kill", id, "KILL")); code != 0 {
+		b.t.Errorf("kill: status %d\n%s", code, stderr)
+	}
+	b.id.Store("")
+	b.killed = append(b.killed, id)
+}
+
 // remove kills and deletes the latest run's container, if there is one.
 func (b *bundle) remove() {
 	b.t.Helper()
-	id := b.container()
-	if id == "" {
-		return
+	if id := b.container(); id != "" {
+		b.id.Store("")
+		b.delete(id)
 	}
-	b.id.Store("")
+}
+
+func (b *bundle) removeAll() {
+	b.remove()
+	for _, id := range b.killed {
+		b.delete(id)
+	}
+}
+
+func (b *bundle) delete(id string) {
+	b.t.Helper()
 	if _, stderr, code := try(b.command("delete", "--force", id)); code != 0 {
 		b.t.Errorf("delete: status %d\n%s", code, stderr)
 	}
