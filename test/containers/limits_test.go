@@ -48,8 +48,8 @@ func TestPidsLimit(t *testing.T) {
 				}
 				table += fmt.Sprintf(" %d of %d |", starts.failed, starts.all)
 			}
-			if started == 0 {
-				t.Errorf("with up to 3 pids free, %s never started the direct entry", engine.name)
+			if started == 0 && engine.name == "crun" { // runc may fail each time
+				t.Error("with up to 3 pids free, crun never started the direct entry")
 			}
 			t.Logf("%s: correct verdicts of %d, half of them healthy\n\n%s", measuredOn(t, engine.programs...), repeats, table)
 		})
@@ -68,7 +68,13 @@ func (a *attempts) cell(t *testing.T, c *limited, free int, command []string) (r
 	t.Helper()
 	idle := func() {
 		t.Helper()
-		for number(t, cgroupFile(t, c.group, "pids", "pids.current")) != "1" {
+		for {
+			switch number(t, cgroupFile(t, c.group, "pids", "pids.current")) {
+			case "0":
+				t.Fatal("the application is gone")
+			case "1":
+				return
+			}
 			time.Sleep(time.Millisecond) // await would take much longer than the check
 		}
 	}

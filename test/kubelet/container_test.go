@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
@@ -25,7 +26,8 @@ func startContainer(t testing.TB, handler string, application ...string) (id str
 	if podFiles != "" {
 		t.Fatal("a kubelet runs, which removes containers that it did not start: run this test alone")
 	}
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	name := fmt.Sprintf("%s-%d", handler, sandboxes.Add(1))
 	config := &cri.PodSandboxConfig{
 		Metadata:     &cri.PodSandboxMetadata{Name: name, Uid: name, Namespace: "test"},
@@ -37,6 +39,8 @@ func startContainer(t testing.TB, handler string, application ...string) (id str
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
 		runtimeClient.StopPodSandbox(ctx, &cri.StopPodSandboxRequest{PodSandboxId: sandbox.PodSandboxId})
 		runtimeClient.RemovePodSandbox(ctx, &cri.RemovePodSandboxRequest{PodSandboxId: sandbox.PodSandboxId})
 	})
@@ -66,7 +70,9 @@ func startContainer(t testing.TB, handler string, application ...string) (id str
 
 // execSync runs a command in a container as the kubelet does for an exec probe.
 func execSync(id string, command []string) (*cri.ExecSyncResponse, error) {
-	return runtimeClient.ExecSync(context.Background(), &cri.ExecSyncRequest{ContainerId: id, Cmd: command})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return runtimeClient.ExecSync(ctx, &cri.ExecSyncRequest{ContainerId: id, Cmd: command})
 }
 
 // succeeds returns an error unless the command was run and its exit status is 0.

@@ -50,7 +50,8 @@ func TestWeb(t *testing.T) {
 	p.exec("web", "/healthctl", "set", "3", "upstream db unreachable")
 	p.awaitEvent("Readiness probe failed: unhealthy: web: error 3: upstream db unreachable")
 	p.await("it is not ready", func() bool { return !p.ready("web") })
-	time.Sleep(15 * time.Second) // longer than the period of the liveness probe
+	passed := p.succeeded("Liveness")
+	p.await("liveness passes twice", func() bool { return p.succeeded("Liveness") >= passed+2 })
 	if n := p.saw("Liveness probe failed"); n != 0 || p.restarts("web") != 0 {
 		t.Errorf("an error: liveness failed %d times, %d restarts", n, p.restarts("web"))
 	}
@@ -133,7 +134,7 @@ func TestShop(t *testing.T) {
 	t.Parallel()
 	requireKubelet(t)
 	p := startPod(t, examplePod(t, "shop"))
-	p.await("the volume", func() bool { return p.restarts("api") == 0 && p.id("api") != "" })
+	p.await("api has a container", func() bool { return p.restarts("api") == 0 && p.id("api") != "" })
 	p.gate("load", true)
 	p.gate("set", true)
 	p.awaitReady("api")

@@ -38,8 +38,8 @@ var (
 func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	flag.Set("test.parallel", "16") // pods wait far more than they compute
+	flag.Parse()
 	if workdir = os.Getenv(insideVariable); workdir != "" {
 		os.Exit(inside(m))
 	}
@@ -82,7 +82,7 @@ func outside() int {
 	}
 	// Who interrupts the tests means the inner process. What follows it has to be done all the same.
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -214,4 +214,12 @@ func run(cmd *exec.Cmd) (string, error) {
 		return "", fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
 	}
 	return strings.TrimSpace(string(out)), nil
+}
+
+// withStderr adds what a command said to the error of its Output.
+func withStderr(err error) error {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return fmt.Errorf("%w\n%s", err, exit.Stderr)
+	}
+	return err
 }

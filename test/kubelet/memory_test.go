@@ -25,14 +25,18 @@ func TestMemory(t *testing.T) {
 			table += " " + probe.name + " |"
 		}
 		table += "\n|---|---|---|---|"
-		killed := map[string]int{}
+		killed, answered := map[string]int{}, map[string]int{}
 		for _, room := range rooms {
 			table += fmt.Sprintf("\n| %d KiB |", room)
 			for _, probe := range probes[1:] {
 				n := 0
 				for range *repeats {
-					if !survives(t, handler, room<<10, probe.command) {
+					survived, healthy := survives(t, handler, room<<10, probe.command)
+					if !survived {
 						n++
+					}
+					if healthy {
+						answered[probe.name]++
 					}
 				}
 				killed[probe.name] += n
@@ -40,14 +44,18 @@ func TestMemory(t *testing.T) {
 			}
 		}
 		t.Logf("%s: application killed, of %d ExecSync\n\n%s", measuredOn(handler), *repeats, table)
+		if handler == "crun" && answered["direct entry"] == 0 {
+			t.Error("crun never started the direct entry")
+		}
 		if handler == "crun" && killed["direct entry"] > killed["bash script"] {
 			t.Error("the direct entry has the application killed more often than the script")
 		}
 	}
 }
 
-// survives reports whether an application of 32 MiB with only so many bytes left outlives a probe.
-func survives(t *testing.T, handler string, room int, probe []string) (survived bool) {
+// survives reports whether an application of 32 MiB outlives a probe when only room bytes are left, and
+// whether the probe said healthy.
+func survives(t *testing.T, handler string, room int, probe []string) (survived, healthy bool) {
 	t.Run("", func(t *testing.T) { // its container is removed at its end
 		id := startContainer(t, handler, "/bin/perl", "-e",
 			`$x = "x" x (32 << 20); open(my $ready, ">", "/ready"); close($ready); sleep`)
@@ -56,10 +64,10 @@ func survives(t *testing.T, handler string, room int, probe []string) (survived 
 			t.Fatal(err)
 		}
 		limitMemory(t, controlGroup(t, id, "memory"), room)
-		execSync(id, probe)
+		healthy = succeeds(execSync(id, probe)) == nil
 		survived = sleeping(pid)
 	})
-	return survived
+	return survived, healthy
 }
 
 // limitMemory limits a cgroup to what it uses and room bytes more, after the kernel has reclaimed what it

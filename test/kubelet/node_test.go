@@ -35,10 +35,8 @@ var (
 )
 
 func startContainerd() error {
-	for _, root := range cgroupRoots() {
-		if err := os.MkdirAll(root+cgroupParent(), 0o755); err != nil {
-			return err
-		}
+	if err := makeCgroups(); err != nil {
+		return err
 	}
 	if err := writeFiles(map[string]string{
 		"containerd.toml":   fmt.Sprintf(containerdConfig, workdir, *runtimeName),
@@ -152,6 +150,28 @@ func startDaemon(program string, args ...string) error {
 	}
 	daemons = append(daemons, program)
 	return moveToCgroup(cmd.Process.Pid, name)
+}
+
+// makeCgroups makes the parent of all cgroups. The kubelet demands that it has all controllers, which with
+// cgroup v2 are passed on from group to group.
+func makeCgroups() error {
+	for _, root := range cgroupRoots() {
+		groups := []string{root, root + cgroupParent()}
+		if err := os.MkdirAll(groups[1], 0o755); err != nil {
+			return err
+		}
+		controllers, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
+		if err != nil {
+			continue // v1
+		}
+		all := "+" + strings.Join(strings.Fields(string(controllers)), " +")
+		for _, group := range groups {
+			if err := os.WriteFile(filepath.Join(group, "cgroup.subtree_control"), []byte(all), 0); err != nil {
+				return fmt.Errorf("pass on the controllers: %w (EBUSY: there are processes in this group)", err)
+			}
+		}
+	}
+	return nil
 }
 
 // moveToCgroup puts a daemon into a cgroup beside those of the pods, whose common parent then counts the

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +69,7 @@ func startPod(t *testing.T, pod *corev1.Pod) livePod {
 	return p
 }
 
-// listPods asks the kubelet.
+// listPods returns the pods as the kubelet sees them: there is no API server to ask.
 func listPods() (*corev1.PodList, error) {
 	client := http.Client{Timeout: 10 * time.Second}
 	answer, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/pods", readOnlyPort))
@@ -86,8 +84,8 @@ func listPods() (*corev1.PodList, error) {
 // status returns what the kubelet says about a container. The zero value says that it does not run yet.
 func (p livePod) status(container string) (pod corev1.Pod, status corev1.ContainerStatus) {
 	p.t.Helper()
-	list, err := listPods()
-	if err != nil {
+	list := &corev1.PodList{}
+	if err := retry(func() (err error) { list, err = listPods(); return err }); err != nil {
 		p.t.Error(err)
 		return
 	}
@@ -113,30 +111,6 @@ func (p livePod) restarts(container string) int {
 	return int(status.RestartCount)
 }
 
-// anEvent matches an event in the kubelet's log, where it puts them if there is no API server. A message
-// of one line is quoted; one of several lines is in angle brackets, each line behind a tab.
-var anEvent = regexp.MustCompile(`"Event occurred" object="default/(\S+)-` + nodeName + `" .* reason="(\w+)" message=(".*"|<\n(?:\t.*\n)*)`)
-
-// events returns the messages of the pod's events, oldest first.
-func (p livePod) events() (messages []string) {
-	p.t.Helper()
-	text, err := os.ReadFile(filepath.Join(workdir, "kubelet.log"))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	for _, event := range anEvent.FindAllStringSubmatch(string(text), -1) {
-		if event[1] != p.name || event[2] == "MissingClusterDNS" {
-			continue
-		}
-		message, err := strconv.Unquote(event[3])
-		if err != nil {
-			message = strings.ReplaceAll(strings.TrimPrefix(event[3], "<\n"), "\t", "")
-		}
-		messages = append(messages, strings.TrimSpace(message))
-	}
-	return messages
-}
-
 // saw returns how many events have a text that begins so.
 func (p livePod) saw(prefix string) (n int) {
 	p.t.Helper()
@@ -146,6 +120,28 @@ func (p livePod) saw(prefix string) (n int) {
 		}
 	}
 	return n
+}
+
+// succeeded returns how many probes of a kind (Liveness) have passed.
+func (p livePod) succeeded(kind string) (n int) {
+	p.t.Helper()
+	for _, pod := range kubeletRecords(p.t).passed {
+		if pod == kind+" "+p.name {
+			n++
+		}
+	}
+	return n
+}
+
+// events returns the messages of the pod's events, oldest first.
+func (p livePod) events() (messages []string) {
+	p.t.Helper()
+	for _, e := range kubeletRecords(p.t).events {
+		if e.pod == p.name {
+			messages = append(messages, e.message)
+		}
+	}
+	return messages
 }
 
 // await waits until a condition holds. The limit only stops a test that hangs.

@@ -20,7 +20,9 @@ const kubeletPackage = "k8s.io/kubernetes/cmd/kubelet"
 // stays in go's cache.
 func buildKubelet(version string) (path string, err error) {
 	if version == "" {
-		return run(exec.Command("go", "tool", "-n", kubeletPackage))
+		// Not its standard error, where go says what it downloads.
+		out, err := exec.Command("go", "tool", "-n", kubeletPackage).Output()
+		return strings.TrimSpace(string(out)), withStderr(err)
 	}
 	source, err := download("k8s.io/kubernetes", version)
 	if err != nil {
@@ -57,7 +59,7 @@ func download(module, version string) (dir string, err error) {
 	if json.Unmarshal(out, &found) == nil && found.Error != "" {
 		return "", errors.New(found.Error)
 	}
-	return found.Dir, err
+	return found.Dir, withStderr(err)
 }
 
 // buildContainerd builds containerd and its shim, or finds those of this machine if version is empty.
@@ -73,7 +75,7 @@ func buildContainerd(version string) (path string, err error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-o", out+"/", "./cmd/containerd", "./cmd/containerd-shim-runc-v2", "./cmd/ctr")
+	build := exec.Command("go", "build", "-o", out+"/", "./cmd/containerd", "./cmd/containerd-shim-runc-v2")
 	build.Dir = source
 	_, err = run(build)
 	return filepath.Join(out, "containerd"), err
