@@ -5,6 +5,9 @@ import "syscall"
 // BootIDPath is where Linux keeps an id that is new at each boot; see random(4).
 const BootIDPath = "/proc/sys/kernel/random/boot_id"
 
+// statPath has the boot's time, in seconds; see proc(5).
+const statPath = "/proc/stat"
+
 // Where there is no boot id, the boot's time takes its place. In seconds it does
 // not tell two sandboxes of gVisor apart that start within one, and those count
 // their clock ticks from 0. gVisor had no boot id until the end of 2023, so there
@@ -31,7 +34,7 @@ const (
 func (r *Reader) BootID() (id []byte, e syscall.Errno) {
 	id, e = r.Value(-1, BootIDPath, r.boot[:])
 	if e == syscall.ENOENT {
-		return r.bootTime(gVisorPath, gVisorTimePath)
+		return r.bootTime(statPath, gVisorPath, gVisorTimePath)
 	}
 	return id, e
 }
@@ -40,7 +43,7 @@ func (r *Reader) BootID() (id []byte, e syscall.Errno) {
 // has to verify what one that could not has recorded.
 func (r *Reader) bootLike(recorded []byte) (id []byte, e syscall.Errno) {
 	if _, _, ok := parseBootTime(recorded); ok {
-		return r.bootTime(gVisorPath, gVisorTimePath)
+		return r.bootTime(statPath, gVisorPath, gVisorTimePath)
 	}
 	return r.Value(-1, BootIDPath, r.boot[:])
 }
@@ -69,10 +72,10 @@ func parseBootTime(id []byte) (seconds, nsec []byte, ok bool) {
 	return seconds, nsec, ok
 }
 
-// bootTime finds the btime line of /proc/stat, which is behind lines of any
-// length; see proc(5). marker and dir are those of sandboxTime.
-func (r *Reader) bootTime(marker, dir string) (id []byte, e syscall.Errno) {
-	fd, e := openAt(-1, r.named("/proc/stat"))
+// bootTime finds the btime line of stat, which is behind lines of any length.
+// marker and dir are those of sandboxTime.
+func (r *Reader) bootTime(stat, marker, dir string) (id []byte, e syscall.Errno) {
+	fd, e := openAt(-1, r.named(stat))
 	if e != 0 {
 		return nil, e
 	}

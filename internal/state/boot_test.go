@@ -43,7 +43,7 @@ func TestBootTime(t *testing.T) {
 		"/etc/nonexistent": "",
 		"/etc/passwd":      fmt.Sprintf("-%d", changed(t, "/")),
 	} {
-		id, e := new(Reader).bootTime(marker, "/")
+		id, e := new(Reader).bootTime(statPath, marker, "/")
 		if _, ok := ParseIdentity([]byte("7 1 " + string(id))); e != 0 || !ok {
 			t.Errorf("%q %v", id, e)
 		}
@@ -52,8 +52,17 @@ func TestBootTime(t *testing.T) {
 			t.Errorf("%q, want the time in /proc/stat and %q", id, more)
 		}
 	}
-	if _, e := new(Reader).bootTime("/proc/self", "/"); e != syscall.ELOOP { // a symbolic link
-		t.Errorf("%v, want %v", e, syscall.ELOOP)
+	for _, test := range []struct {
+		stat, marker string
+		e            syscall.Errno
+	}{
+		{statPath, "/proc/self", syscall.ELOOP}, // a symbolic link
+		{"/etc/nonexistent", "/etc/passwd", syscall.ENOENT},
+		{"/proc/version", "/etc/passwd", syscall.ENOENT}, // has no such line
+	} {
+		if id, e := new(Reader).bootTime(test.stat, test.marker, "/"); e != test.e {
+			t.Errorf("%s, %s: %q, %v, want %v", test.stat, test.marker, id, e, test.e)
+		}
 	}
 }
 

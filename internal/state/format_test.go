@@ -166,7 +166,7 @@ func TestNoAllocation(t *testing.T) {
 		id, _ := ParseIdentity(Trim(FormatIdentity(&identity, Identity{7, []byte("8841"), []byte("-")})))
 		ParseStat(line)
 		if testenv.HasDirectEntry() {
-			r.bootTime("/etc/passwd", "/")
+			r.bootTime(statPath, "/etc/passwd", "/")
 			r.Verify(id)
 			r.Lookup(pid)
 		}
