@@ -50,7 +50,7 @@ func TestScript(t *testing.T) {
 		t.Run(target.name, func(t *testing.T) {
 			t.Parallel()
 			if target.emulator != "" && target.entry == "runtime" && (os.Getenv("CI") != "true" || testing.Short()) {
-				t.Skip("takes half a minute, nearly all of it the Go runtime starting in the emulator: CI=true runs it")
+				t.Skip("takes half a minute, nearly all of it the Go runtime starting in the emulator: CI=true runs it, but not with -short")
 			}
 			bin := target.build(t, filepath.Join(tmp, target.name))
 			work := filepath.Join(tmp, target.name, "work")

@@ -52,9 +52,7 @@ func TestWeb(t *testing.T) {
 	p.await("it is not ready", func() bool { return !p.ready("web") })
 	passed := p.succeeded("Liveness")
 	p.await("liveness passes twice", func() bool { return p.succeeded("Liveness") >= passed+2 })
-	if n := p.saw("Liveness probe failed"); n != 0 || p.restarts("web") != 0 {
-		t.Errorf("an error: liveness failed %d times, %d restarts", n, p.restarts("web"))
-	}
+	p.neverFailed()
 	p.exec("web", "/healthctl", "set", "0")
 	p.awaitReady("web")
 
@@ -83,7 +81,7 @@ func (p livePod) watch(container string, restart int32) (wasReady func() bool) {
 	seen, done := make(chan bool), make(chan struct{})
 	go func() {
 		for ready, last := false, false; ; {
-			_, status := p.status(container)
+			status := p.status(container)
 			ready = ready || status.Ready && status.RestartCount == restart
 			if last {
 				seen <- ready

@@ -53,6 +53,9 @@ func requirements() error {
 	if os.Geteuid() != 0 {
 		return errors.New("a kubelet needs root")
 	}
+	if runtime.GOARCH != "amd64" {
+		return errors.New("the program that exits at once (test/bench/testdata/baseline) is only for amd64")
+	}
 	for _, name := range []string{"containerd", "ctr", "runc", "crun", "bash", "perl", "ldd"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return err

@@ -81,34 +81,38 @@ func listPods() (*corev1.PodList, error) {
 	return list, json.NewDecoder(answer.Body).Decode(list)
 }
 
-// status returns what the kubelet says about a container. The zero value says that it does not run yet.
-func (p livePod) status(container string) (pod corev1.Pod, status corev1.ContainerStatus) {
+// get returns the pod as the kubelet sees it, or the zero value if it does not know it yet.
+func (p livePod) get() (pod corev1.Pod) {
 	p.t.Helper()
 	list := &corev1.PodList{}
 	if err := retry(func() (err error) { list, err = listPods(); return err }); err != nil {
 		p.t.Error(err)
-		return
 	}
 	for _, pod := range list.Items {
 		if pod.Name == p.name+"-"+nodeName {
-			for _, status := range pod.Status.ContainerStatuses {
-				if status.Name == container {
-					return pod, status
-				}
-			}
+			return pod
 		}
 	}
-	return pod, status
+	return pod
+}
+
+// status returns what the kubelet says about a container. The zero value says that it does not run yet.
+func (p livePod) status(container string) (status corev1.ContainerStatus) {
+	p.t.Helper()
+	for _, status := range p.get().Status.ContainerStatuses {
+		if status.Name == container {
+			return status
+		}
+	}
+	return status
 }
 
 func (p livePod) ready(container string) bool {
-	_, status := p.status(container)
-	return status.Ready
+	return p.status(container).Ready
 }
 
 func (p livePod) restarts(container string) int {
-	_, status := p.status(container)
-	return int(status.RestartCount)
+	return int(p.status(container).RestartCount)
 }
 
 // saw returns how many events have a text that begins so.
@@ -167,24 +171,14 @@ func (p livePod) awaitEvent(prefix string) {
 
 // describe logs what a user would ask kubectl for.
 func (p livePod) describe() {
-	list, err := listPods()
-	if err != nil {
-		p.t.Log(err)
-		return
-	}
-	for _, pod := range list.Items {
-		if pod.Name == p.name+"-"+nodeName {
-			status, _ := json.MarshalIndent(pod.Status, "", "  ")
-			p.t.Logf("%s: %s\nevents:\n%s", pod.Name, status, strings.Join(p.events(), "\n"))
-		}
-	}
+	status, _ := json.MarshalIndent(p.get().Status, "", "  ")
+	p.t.Logf("%s: %s\nevents:\n%s", p.name, status, strings.Join(p.events(), "\n"))
 }
 
 // id returns the id of the container that runs, as containerd knows it.
 func (p livePod) id(container string) string {
 	p.t.Helper()
-	_, status := p.status(container)
-	return strings.TrimPrefix(status.ContainerID, "containerd://")
+	return strings.TrimPrefix(p.status(container).ContainerID, "containerd://")
 }
 
 // exec runs a command as an exec probe does.
@@ -198,15 +192,9 @@ func (p livePod) exec(container string, command ...string) {
 // volume returns where a volume of the pod is on this machine.
 func (p livePod) volume(name string) string {
 	p.t.Helper()
-	list, err := listPods()
-	if err != nil {
-		p.t.Fatal(err)
+	uid := string(p.get().UID)
+	if uid == "" {
+		p.t.Fatalf("the kubelet does not know pod %s", p.name)
 	}
-	for _, pod := range list.Items {
-		if pod.Name == p.name+"-"+nodeName {
-			return filepath.Join(workdir, "kubelet/pods", string(pod.UID), "volumes/kubernetes.io~empty-dir", name)
-		}
-	}
-	p.t.Fatalf("the kubelet does not know pod %s", p.name)
-	return ""
+	return filepath.Join(workdir, "kubelet/pods", uid, "volumes/kubernetes.io~empty-dir", name)
 }
