@@ -17,6 +17,7 @@ type invocation struct {
 	env   []string
 	files [3]*os.File // if nil: /dev/null for standard input, and result has the others
 	close [3]bool     // start the process without this descriptor
+	group *group      // start the process in this cgroup; nil for the test's own
 }
 
 // result is how a process ended and what it printed.
@@ -73,7 +74,7 @@ func (how invocation) run(argv []string) (r result, err error) {
 	if env == nil {
 		env = []string{} // nil would mean this process's environment
 	}
-	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{Env: env, Files: files})
+	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{Env: env, Files: files, Sys: how.group.attr()})
 	if err != nil {
 		return r, err
 	}

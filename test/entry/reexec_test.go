@@ -4,7 +4,9 @@ package entry
 
 import (
 	"fmt"
+	"os"
 	"runtime"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -31,29 +33,91 @@ func reexec(how string, argv []string) error {
 	}
 	environment := []*byte{nil}
 
+	// Filters and user ids are this thread's, so execve must be called on it too.
+	// Limits are the process's, so no other thread may need anything between the
+	// limit and execve: with one P, which this thread holds, none runs Go code.
+	runtime.LockOSThread()
+	runtime.GOMAXPROCS(1)
 	switch how {
 	case "without arguments":
 		arguments = []*byte{nil}
-	case "without memory and threads":
-		// The filter is this thread's, so execve must be called on it too. It
-		// kills this process as well if it needs memory from here on, so
-		// everything that execve takes has been allocated above.
-		runtime.LockOSThread()
+	case "no clone, no mmap":
+		// The filter kills this process as well if it needs memory from here on,
+		// so everything that execve takes has been allocated above.
 		if err := filter(unix.SECCOMP_RET_KILL_PROCESS, unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_MMAP); err != nil {
 			return err
 		}
 	case "without arch_prctl":
-		runtime.LockOSThread()
 		const archPrctl = 158 // on amd64; others do not have it
 		if err := filter(unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM), archPrctl); err != nil {
 			return err
 		}
+	case "no processes":
+		if os.Geteuid() == 0 {
+			if err := becomeNobody(); err != nil {
+				return err
+			}
+		}
+		fallthrough
 	default:
-		return fmt.Errorf("%s=%s: unknown value", reexecEnv, how)
+		if group, ok := strings.CutPrefix(how, movedTo); ok {
+			if err := moveTo(group); err != nil {
+				return err
+			}
+			break
+		}
+		l, ok := limits[how]
+		if !ok {
+			return fmt.Errorf("%s=%s: unknown value", reexecEnv, how)
+		}
+		if err := unix.Prlimit(0, l.resource, &unix.Rlimit{Cur: l.value, Max: l.value}, nil); err != nil {
+			return err
+		}
 	}
 	_, _, e := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
 		uintptr(unsafe.Pointer(&arguments[0])), uintptr(unsafe.Pointer(&environment[0])))
 	return e
+}
+
+// limits are the resource limits that reexec can set.
+var limits = map[string]struct {
+	resource int
+	value    uint64
+}{
+	"no processes":           {unix.RLIMIT_NPROC, 1},
+	"4 MiB of address space": {unix.RLIMIT_AS, 4 << 20},
+	"9 descriptors":          {unix.RLIMIT_NOFILE, 9},
+	"64 KB of stack":         {unix.RLIMIT_STACK, 64 << 10},
+}
+
+// becomeNobody makes this thread one of a user without other processes.
+// RLIMIT_NPROC counts all processes of a user, and does not apply to root.
+func becomeNobody() error {
+	const id = 61234
+	if err := unix.Setgroups(nil); err != nil {
+		return err
+	}
+	if err := unix.Setresgid(id, id, id); err != nil {
+		return err
+	}
+	return unix.Setresuid(id, id, id)
+}
+
+// movedTo begins a value of reexecEnv that ends with the directory of a cgroup.
+const movedTo = "moved to "
+
+// moveTo moves this process to a cgroup that may not allow it another thread.
+func moveTo(group string) error {
+	fd, err := unix.Open(group+"/cgroup.procs", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	self := []byte("0")
+	// Not unix.Write: the scheduler may start a thread while one is in there.
+	if _, _, e := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&self[0])), uintptr(len(self))); e != 0 {
+		return e
+	}
+	return nil
 }
 
 // filter makes the kernel do action, one of seccomp's, if this process makes one
