@@ -1,0 +1,96 @@
+//go:build machine
+
+package machine
+
+import (
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// machine is a machine that qemu emulates, and what Debian has for it.
+type machine struct {
+	goarch  string
+	arch    string // Debian's name of it
+	suite   string // the release of Debian
+	kernel  string // a package that depends on the newest kernel
+	pkg     string // that has qemu
+	console string
+	qemu    []string
+}
+
+// machines are all of them. To add an architecture, add a line.
+var machines = []machine{
+	{"amd64", "amd64", "bookworm", "linux-image-cloud-amd64", "qemu-system-x86", "ttyS0", []string{"qemu-system-x86_64", "-machine", "q35"}},
+	{"arm64", "arm64", "bookworm", "linux-image-arm64", "qemu-system-arm", "ttyAMA0", []string{"qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57"}},
+	{"riscv64", "riscv64", "trixie", "linux-image-riscv64", "qemu-system-misc", "ttyS0", []string{"qemu-system-riscv64", "-machine", "virt"}},
+}
+
+// binary is a test binary that the machine runs.
+type binary struct {
+	pkg   string // below the module's root
+	tests []string
+}
+
+// binaries are all of them. Each test has to run there: none may skip.
+var binaries = []binary{
+	{"./test/entry", []string{"TestExhaustion", "TestPidsMax", "TestMemoryMax"}},
+	{"./", scripts("life", "life-heartbeat", "load-checks", "load-again", "set-reason", "status-json",
+		"exec", "exec-children", "pid-1", "pid-reused", "probe-ended", "probe-leaderless", "boot-id")},
+}
+
+// scripts returns the tests that run scripts of testdata/script, by both entries.
+// The machine has those of busybox for programs, so not every script can run.
+func scripts(names ...string) (tests []string) {
+	for _, entry := range []string{"direct", "runtime"} {
+		for _, name := range names {
+			tests = append(tests, "TestScript/"+entry+"/"+name)
+		}
+	}
+	return tests
+}
+
+// command returns the line of the file /commands that runs the tests.
+func (b binary) command() string {
+	var patterns []string
+	for _, test := range b.tests {
+		patterns = append(patterns, "^"+strings.ReplaceAll(test, "/", "$/^")+"$")
+	}
+	return "/tests ./" + b.file() + " -test.v=test2json -test.short -test.run=" + strings.Join(patterns, "|") + "\n"
+}
+
+// file returns the name of the binary's file in the directory /tests.
+func (b binary) file() string { return path.Base(b.pkg) + ".test" }
+
+// TestMachines boots one machine after the other. Each of the tests that ran there is
+// a subtest here.
+func TestMachines(t *testing.T) {
+	for _, m := range machines {
+		t.Run(m.goarch, func(t *testing.T) {
+			debian := m.fromDebian(t)
+			console := m.boot(t, filepath.Join(debian, "kernel"), m.archive(t, debian))
+			t.Log(regexp.MustCompile(`(?m)^Linux .*`).FindString(console)) // of uname
+			ran := results(t, console)
+			for _, r := range ran {
+				t.Run(r.test, func(t *testing.T) {
+					t.Log(r.output)
+					if r.action != "pass" {
+						t.Error(r.action)
+					}
+				})
+			}
+			for _, b := range binaries {
+				for _, test := range b.tests {
+					if !ran.has(test) {
+						t.Errorf("%s did not run", test)
+					}
+				}
+			}
+			if !strings.Contains(console, "\n"+end+"\n") || t.Failed() {
+				t.Errorf("the console, to which the machine should write %q at last:\n%s", end, console)
+			}
+		})
+	}
+}
