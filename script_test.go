@@ -21,20 +21,26 @@ import (
 
 // target is a build of the two programs. Every script has to pass with each.
 type target struct {
-	name     string
-	arch     string
-	entry    string // the entry that healthprobe is linked with
-	emulator string // "" for the machine's own architecture
+	name  string
+	arch  testenv.Arch
+	entry string // the entry that healthprobe is linked with
 }
 
-// targets are all of them. To add an architecture, add a line. Its emulator is a
-// program of the Debian package qemu-user-static.
-var targets = []target{
-	{"direct", runtime.GOARCH, "direct", ""},
-	{"runtime", runtime.GOARCH, "runtime", ""},
-	{"arm64", "arm64", "direct", "qemu-aarch64-static"},
-	{"s390x", "s390x", "runtime", "qemu-s390x-static"}, // big-endian
-	{"arm", "arm", "runtime", "qemu-arm-static"},       // 32 bits
+// targets returns both entries of this machine, and the direct entry of each other
+// architecture. Most of what an emulated one takes is the Go runtime of healthctl.
+func targets() []target {
+	own := testenv.Arch{Name: runtime.GOARCH}
+	all := []target{{"runtime", own, "runtime"}}
+	if testenv.HasDirectEntry() {
+		all = append(all, target{"direct", own, "direct"})
+	}
+	for _, arch := range testenv.Tested() {
+		older := arch.Name == "arm" && arch.ARM != "7" // test/entry has the older ones
+		if arch.Name != own.Name && !older && (arch.Name == "arm64" || !testing.Short()) {
+			all = append(all, target{arch.String(), arch, "direct"})
+		}
+	}
+	return all
 }
 
 func TestScript(t *testing.T) {
@@ -46,12 +52,9 @@ func TestScript(t *testing.T) {
 	if err := os.Chmod(tmp, 0o755); err != nil { // some scripts become another user
 		t.Fatal(err)
 	}
-	for _, target := range targets {
+	for _, target := range targets() {
 		t.Run(target.name, func(t *testing.T) {
 			t.Parallel()
-			if target.emulator != "" && target.entry == "runtime" && (os.Getenv("CI") != "true" || testing.Short()) {
-				t.Skip("takes half a minute, nearly all of it the Go runtime starting in the emulator: CI=true runs it, but not with -short")
-			}
 			bin := target.build(t, filepath.Join(tmp, target.name))
 			work := filepath.Join(tmp, target.name, "work")
 			if err := os.MkdirAll(work, 0o755); err != nil {
@@ -72,17 +75,11 @@ func TestScript(t *testing.T) {
 // build builds the programs below dir and returns the directory to put in PATH.
 // For an emulated target, that directory has wrapper scripts of the same names.
 func (target target) build(t *testing.T, dir string) (bin string) {
-	emulator := ""
-	if target.emulator != "" {
-		emulator = testenv.LookPath(t, target.emulator, "qemu-user-static")
-	} else if target.entry == "direct" && !testenv.HasDirectEntry() {
-		t.Skipf("there is no direct entry on %s", runtime.GOARCH)
-	}
 	bin = filepath.Join(dir, "bin")
 	if err := testenv.Build(bin, testenv.Options{Arch: target.arch, Plain: target.entry == "runtime"}); err != nil {
 		t.Fatal(err)
 	}
-	if emulator == "" {
+	if target.arch.Native() {
 		return bin
 	}
 	wrappers := filepath.Join(dir, "emulated")
@@ -90,7 +87,11 @@ func (target target) build(t *testing.T, dir string) (bin string) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"healthprobe", "healthctl"} {
-		script := fmt.Sprintf("#!/bin/sh\nexec %s %s/%s \"$@\"\n", emulator, bin, name)
+		command := target.arch.Command(t, filepath.Join(bin, name))
+		if command == nil {
+			t.Skip("see above")
+		}
+		script := "#!/bin/sh\nexec " + strings.Join(command, " ") + " \"$@\"\n"
 		if err := os.WriteFile(filepath.Join(wrappers, name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +115,7 @@ func (target target) setup(e *testscript.Env, bin string) error {
 	e.Setenv("LIVENESS_UNIT_NAME", "web")
 	e.Setenv("BOOT", strings.TrimSpace(string(boot)))
 	e.Setenv("HOST", host)
-	e.Setenv("ARCH", target.arch)
+	e.Setenv("ARCH", target.arch.Name)
 	e.Setenv("ENTRY", target.entry)
 	var names []string
 	for _, entry := range e.Vars {
@@ -136,7 +137,7 @@ func (target target) setup(e *testscript.Env, bin string) error {
 func (target target) condition(name string) (ok bool, err error) {
 	switch name {
 	case "emulated":
-		return target.emulator != "", nil
+		return !target.arch.Native(), nil
 	case "root":
 		ok = exec.Command("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "true").Run() == nil
 	case "namespaces":

@@ -1,4 +1,4 @@
-//go:build (amd64 || arm64) && !race && !msan && !asan
+//go:build (386 || amd64 || arm || arm64 || loong64 || ppc64le || riscv64 || s390x) && !race && !msan && !asan
 
 package main
 
@@ -10,9 +10,9 @@ import (
 )
 
 // The direct entry. Linked with -ldflags=-E=main.direct, the kernel starts the
-// process at the assembly symbol main.direct (entry_linux_amd64.s,
-// entry_linux_arm64.s) instead of the Go runtime's entry. That stub sets up the
-// two or three registers that compiled Go code expects and calls enter, below.
+// process at the assembly symbol main.direct (entry_linux_<architecture>.s)
+// instead of the Go runtime's entry. That stub sets up the few registers that
+// compiled Go code expects and calls enter, below.
 // The Go runtime is in the file but never starts: no threads, no heap, no
 // garbage collector, no signal handlers. So the probe also answers in a
 // container that has no process or no memory left.
@@ -42,9 +42,17 @@ import (
 // direct is where the kernel enters.
 func direct()
 
-// cannotStart is what direct prints, on amd64, if it cannot set up what compiled
-// Go code expects.
-var cannotStart = "unhealthy: healthprobe cannot start: seccomp forbids arch_prctl: allow it in the container's seccomp profile\n"
+// What direct prints if it cannot set up what compiled Go code expects, which on
+// amd64 and 386 takes a system call.
+var (
+	noArchPrctl     = cannotStart + "arch_prctl" + allowIt
+	noSetThreadArea = cannotStart + "set_thread_area" + allowIt
+)
+
+const (
+	cannotStart = "unhealthy: healthprobe cannot start: seccomp forbids "
+	allowIt     = ": allow it in the container's seccomp profile\n"
+)
 
 // enter is called by direct. stack is what the kernel left on the stack (see
 // the System V ABI, "Process Initialization"): argc, then argc pointers to the

@@ -50,10 +50,10 @@ failed:
 	MOVQ	$0, DX
 	MOVQ	$8, R10
 	SYSCALL
-	MOVQ	$1, AX      // write(2, cannotStart): a Go string is the address of
+	MOVQ	$1, AX      // write(2, noArchPrctl): a Go string is the address of
 	MOVQ	$2, DI      // its bytes, and then their number
-	MOVQ	·cannotStart+0(SB), SI
-	MOVQ	·cannotStart+8(SB), DX
+	MOVQ	·noArchPrctl+0(SB), SI
+	MOVQ	·noArchPrctl+8(SB), DX
 	SYSCALL
 	MOVQ	$231, AX    // exit_group(1): unhealthy
 	MOVQ	$1, DI

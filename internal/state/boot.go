@@ -80,13 +80,12 @@ func (r *Reader) bootTime(stat, marker, dir string) (id []byte, e syscall.Errno)
 		return nil, e
 	}
 	s := bootTimeScanner{n: Put(r.boot[:], 0, bootTimePrefix)}
-	for offset := 0; !s.done; {
-		b, err := readAt(fd, r.stat[:], offset)
+	for !s.done {
+		b, err := readNext(fd, r.stat[:])
 		if e = err; e != 0 || len(b) == 0 {
 			break
 		}
 		s.scan(b, r.boot[:])
-		offset += len(b)
 	}
 	r.Close(fd)
 	if e == 0 && !s.done {

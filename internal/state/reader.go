@@ -29,7 +29,7 @@ func (r *Reader) Open(dir int, name string) (fd int, e syscall.Errno) {
 
 // ReadFrom is Value for a file that is open already. It leaves it open.
 func (r *Reader) ReadFrom(fd int, buf []byte) (value []byte, e syscall.Errno) {
-	b, e := readAt(fd, buf, 0)
+	b, e := readStart(fd, buf)
 	if e == 0 && len(b) == len(buf) {
 		e = syscall.EFBIG
 	}

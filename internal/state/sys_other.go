@@ -20,7 +20,9 @@ func CanSearch(int) bool { return true }
 
 func openAt(int, *byte) (fd int, e syscall.Errno) { return -1, syscall.ENOSYS }
 
-func readAt(int, []byte, int) ([]byte, syscall.Errno) { return nil, syscall.ENOSYS }
+func readStart(int, []byte) ([]byte, syscall.Errno) { return nil, syscall.ENOSYS }
+
+func readNext(int, []byte) ([]byte, syscall.Errno) { return nil, syscall.ENOSYS }
 
 // Close has nothing to close.
 func Close(int) {}

@@ -1,4 +1,4 @@
-//go:build unix && !(linux && (amd64 || arm64))
+//go:build unix && (!linux || mips || mipsle || mips64 || mips64le)
 
 package state
 
@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The functions of sys_raw.go for platforms that have no direct entry.
+// The functions of sys_linux.go and time_linux.go for other systems.
 
 // errno returns the error of a system call as its number. One that is no number
 // must not look like success.
@@ -48,9 +48,17 @@ func openAt(dir int, path *byte) (fd int, e syscall.Errno) {
 	return openFlags(dir, path, unix.O_RDONLY|unix.O_NONBLOCK)
 }
 
-func readAt(fd int, buf []byte, offset int) ([]byte, syscall.Errno) {
+func readStart(fd int, buf []byte) ([]byte, syscall.Errno) {
+	return readBy(func() (int, error) { return unix.Pread(fd, buf, 0) }, buf)
+}
+
+func readNext(fd int, buf []byte) ([]byte, syscall.Errno) {
+	return readBy(func() (int, error) { return unix.Read(fd, buf) }, buf)
+}
+
+func readBy(read func() (int, error), buf []byte) ([]byte, syscall.Errno) {
 	for {
-		n, err := unix.Pread(fd, buf, int64(offset))
+		n, err := read()
 		if err == nil {
 			return buf[:n], 0
 		}

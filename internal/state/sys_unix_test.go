@@ -1,4 +1,4 @@
-//go:build unix && !(linux && (amd64 || arm64))
+//go:build unix && (!linux || mips || mipsle || mips64 || mips64le)
 
 package state
 

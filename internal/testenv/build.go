@@ -6,23 +6,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 )
 
-// DirectArchs lists the architectures, by GOARCH, for which build.sh links
-// healthprobe with the direct entry.
-var DirectArchs = []string{"amd64", "arm64"}
-
-// HasDirectEntry reports whether the machine that runs the tests is one of them.
-func HasDirectEntry() bool {
-	return runtime.GOOS == "linux" && slices.Contains(DirectArchs, runtime.GOARCH)
-}
-
 // Options say what Build builds. The zero value is a release for this machine.
 type Options struct {
-	Arch    string // GOARCH; "" is this machine's
+	Arch    Arch   // the zero value is this machine's
 	Plain   bool   // by go build, as a user would, and not by build.sh: healthprobe has the runtime entry
 	Version string // that the programs print; build.sh only
 	Overlay string // a file for go build -overlay, or ""
@@ -46,10 +36,10 @@ func Build(dir string, o Options) error {
 	if o.Plain {
 		cmd = exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o", dir+"/", "./cmd/healthprobe", "./cmd/healthctl")
 	}
-	if o.Arch == "" {
-		o.Arch = runtime.GOARCH
+	env := []string{"CGO_ENABLED=0", "GOOS=" + runtime.GOOS, "VERSION=" + o.Version}
+	if o.Arch.Name != "" {
+		env = append(env, o.Arch.Env()...)
 	}
-	env := []string{"CGO_ENABLED=0", "GOOS=" + runtime.GOOS, "GOARCH=" + o.Arch, "GOARM=7", "VERSION=" + o.Version}
 	if o.Overlay != "" {
 		env = append(env, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+o.Overlay))
 	}
@@ -61,7 +51,7 @@ func Build(dir string, o Options) error {
 
 // copyPrebuilt copies programs that were built before for this machine.
 func (o Options) copyPrebuilt(dir, prebuilt string) error {
-	if o.Arch != "" && o.Arch != runtime.GOARCH || o.Overlay != "" {
+	if o.Arch.Name != "" && o.Arch.Name != runtime.GOARCH || o.Overlay != "" {
 		return fmt.Errorf("%s has no build %+v", prebuilt, o)
 	}
 	name := "release"

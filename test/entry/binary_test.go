@@ -15,77 +15,123 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// TestBinary checks the released healthprobe as an ELF file, for both architectures.
+// TestBinary checks the released programs as ELF files, for every architecture.
 func TestBinary(t *testing.T) {
-	for _, goarch := range architectures {
-		t.Run(goarch, func(t *testing.T) {
-			path := release(goarch).program(t, "healthprobe")
-			file, err := elf.Open(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer file.Close()
-			symbols, err := file.Symbols() // govulncheck reads them
-			if err != nil {
-				t.Fatal(err)
-			}
-			// ABI0 is what Go calls assembly; there is a wrapper without the suffix.
-			direct := slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == "main.direct.abi0" })
-			if direct < 0 || symbols[direct].Value != file.Entry {
-				t.Errorf("the entry point %#x is not main.direct.abi0", file.Entry)
-			}
-			if file.Type != elf.ET_EXEC {
-				t.Errorf("is of type %v: a scratch image has no loader that could relocate it", file.Type)
-			}
-			for _, segment := range file.Progs {
-				if segment.Type == elf.PT_INTERP || segment.Type == elf.PT_DYNAMIC {
-					t.Errorf("has a segment %v: a scratch image has no loader", segment.Type)
+	for _, arch := range testenv.Tested() {
+		for _, program := range []string{"healthprobe", "healthctl"} {
+			t.Run(arch.String()+"/"+program, func(t *testing.T) {
+				t.Parallel()
+				file, err := elf.Open(release(arch).program(t, program))
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			for _, section := range file.Sections {
-				if strings.HasPrefix(section.Name, ".debug") || strings.HasPrefix(section.Name, ".zdebug") {
-					t.Errorf("has DWARF: %s", section.Name)
+				defer file.Close()
+				symbols, err := file.Symbols() // govulncheck reads them
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-		})
+				if got := startsAt(file, symbols); got != directSymbol[program == "healthprobe"] {
+					t.Errorf("the kernel enters at %s", got)
+				}
+				if file.Type != elf.ET_EXEC {
+					t.Errorf("is of type %v: a scratch image has no loader that could relocate it", file.Type)
+				}
+				for _, segment := range file.Progs {
+					if segment.Type == elf.PT_INTERP || segment.Type == elf.PT_DYNAMIC {
+						t.Errorf("has a segment %v: a scratch image has no loader", segment.Type)
+					}
+				}
+				for _, section := range file.Sections {
+					if strings.HasPrefix(section.Name, ".debug") || strings.HasPrefix(section.Name, ".zdebug") {
+						t.Errorf("has DWARF: %s", section.Name)
+					}
+				}
+			})
+		}
 	}
 }
 
-// TestSizes checks that the programs are no larger than the README promises.
+var directSymbol = map[bool]string{true: "main.direct", false: "the runtime's entry"}
+
+// startsAt says where the kernel enters a program.
+func startsAt(file *elf.File, symbols []elf.Symbol) string {
+	for _, s := range symbols {
+		if s.Value == file.Entry && strings.HasPrefix(s.Name, "main.") {
+			// ABI0 is what Go calls assembly. Where compiled Go passes arguments
+			// otherwise, a wrapper has the name without the suffix.
+			return strings.TrimSuffix(s.Name, ".abi0")
+		}
+	}
+	return directSymbol[false]
+}
+
+// TestSizes checks that the programs are no larger than docs/performance.md says.
 func TestSizes(t *testing.T) {
-	for _, test := range []struct {
-		path  string
-		limit int64
-	}{
-		{release("amd64").program(t, "healthprobe"), 1_500_000},
-		{release("arm64").program(t, "healthprobe"), 1_500_000},
-		{plain().program(t, "healthprobe"), 1_700_000},
-		{release("amd64").program(t, "healthctl"), 3_000_000},
-		{release("arm64").program(t, "healthctl"), 3_000_000},
-	} {
-		info, err := os.Stat(test.path)
+	check := func(path string, limit int64) {
+		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s: %d bytes", test.path[len(workDir)+1:], info.Size())
-		if info.Size() > test.limit {
-			t.Errorf("%s has %d bytes, the limit is %d", test.path[len(workDir)+1:], info.Size(), test.limit)
+		t.Logf("%s: %d bytes", path[len(workDir)+1:], info.Size())
+		if info.Size() > limit {
+			t.Errorf("%s has %d bytes, the limit is %d", path[len(workDir)+1:], info.Size(), limit)
 		}
 	}
+	for _, arch := range testenv.Tested() {
+		probe := int64(1_500_000)
+		if arch.Name == "s390x" { // its code is longer
+			probe = 1_600_000
+		}
+		check(release(arch).program(t, "healthprobe"), probe)
+		check(release(arch).program(t, "healthctl"), 3_000_000)
+	}
+	check(plain().program(t, "healthprobe"), 1_700_000)
 }
 
 // TestVersion checks that -version names the version, the platform and the entry.
 func TestVersion(t *testing.T) {
-	platform := runtime.GOOS + "/" + runtime.GOARCH
-	want := map[string]string{
-		"direct":  "healthprobe " + builtVersion + " " + platform + " (direct entry)\n",
-		"runtime": "healthprobe devel " + platform + " (runtime entry)\n",
-		"arm64":   "healthprobe " + builtVersion + " linux/arm64 (direct entry)\n",
-	}
-	for _, e := range entries(t) {
-		if got := e.run(t, invocation{args: []string{"-version"}}); got.out != want[e.name] || got.status != 0 {
-			t.Errorf("%s: got %v, want %q", e.name, got, want[e.name])
+	check := func(e entry, want string) {
+		if got := e.run(t, invocation{args: []string{"-version"}}); got.out != want || got.status != 0 {
+			t.Errorf("%s: got %v, want %q", e.name, got, want)
 		}
+	}
+	check(entry{argv: []string{plain().program(t, "healthprobe")}}, "healthprobe devel "+runtime.GOOS+"/"+runtime.GOARCH+" (runtime entry)\n")
+	for _, e := range directEntries(t) {
+		check(e, "healthprobe "+builtVersion+" linux/"+e.arch.Name+" (direct entry)\n")
+	}
+}
+
+// TestArchitectures checks that every stub has its line in testenv.Archs, and that
+// each of these is compiled with both halves of the direct entry. Others have
+// neither half, so build.sh does not ask the linker for the symbol there.
+func TestArchitectures(t *testing.T) {
+	trackSources(t)
+	stubs, err := filepath.Glob(probeDir + "entry_linux_*.s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stub := range stubs {
+		if !slices.ContainsFunc(testenv.Archs, func(a testenv.Arch) bool { return stub == probeDir+"entry_linux_"+a.Name+".s" }) {
+			t.Errorf("testenv.Archs lacks the architecture of %s", stub)
+		}
+	}
+	check := func(platform, want string) {
+		goos, goarch, _ := strings.Cut(platform, "/")
+		cmd := exec.Command("go", "list", "-f", "{{.GoFiles}} {{.SFiles}}", probePackage)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS="+goos, "GOARCH="+goarch)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.TrimSpace(string(out)); got != want {
+			t.Errorf("%s: compiles %s, want %s", platform, got, want)
+		}
+	}
+	for _, arch := range testenv.Archs {
+		check("linux/"+arch.Name, "[age.go command.go entry_linux.go main.go] [entry_linux_"+arch.Name+".s]")
+	}
+	for _, platform := range []string{"linux/mips64le", "linux/ppc64", "darwin/arm64", "freebsd/amd64"} {
+		check(platform, "[age.go command.go main.go] []")
 	}
 }
 
@@ -114,30 +160,4 @@ func TestWrongLink(t *testing.T) {
 			t.Errorf("the error does not name the symbol:\n%s", out)
 		}
 	})
-}
-
-// TestOtherPlatforms checks that platforms without a stub get the runtime entry:
-// the files of the direct entry are not compiled, and build.sh does not ask the
-// linker for its symbol.
-func TestOtherPlatforms(t *testing.T) {
-	trackSources(t)
-	for _, platform := range []string{"linux/386", "linux/riscv64", "linux/s390x", "darwin/arm64", "freebsd/amd64"} {
-		goos, goarch, _ := strings.Cut(platform, "/")
-		cmd := exec.Command("go", "list", "-f", "{{.GoFiles}} {{.SFiles}}", probePackage)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS="+goos, "GOARCH="+goarch)
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if files := string(out); strings.Contains(files, "entry_") || !strings.Contains(files, "main.go") {
-			t.Errorf("%s: compiles %s", platform, files)
-		}
-	}
-	e := entry{"386", []string{release("386").program(t, "healthprobe")}}
-	if runtime.GOARCH != "amd64" || exec.Command(e.argv[0], "-h").Run() != nil {
-		t.Skip("built for linux/386, which this machine does not run")
-	}
-	if got := e.run(t, invocation{args: []string{"-version"}}); !strings.HasSuffix(got.out, "linux/386 (runtime entry)\n") {
-		t.Errorf("got %v", got)
-	}
 }

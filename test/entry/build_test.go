@@ -3,8 +3,6 @@
 package entry
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -23,9 +21,9 @@ type built struct {
 }
 
 // release builds both programs for an architecture with build.sh, once.
-var release = memoize(func(goarch string) built {
-	dir := filepath.Join(workDir, "release-"+goarch)
-	return built{dir, testenv.Build(dir, testenv.Options{Arch: goarch, Version: builtVersion})}
+var release = memoize(func(arch testenv.Arch) built {
+	dir := filepath.Join(workDir, "release-"+arch.String())
+	return built{dir, testenv.Build(dir, testenv.Options{Arch: arch, Version: builtVersion})}
 })
 
 // plain builds both programs with go build, once: healthprobe has the runtime entry.
@@ -47,8 +45,13 @@ func (b built) program(t testing.TB, name string) string {
 // directEntry returns the path of the released healthprobe for this machine.
 func directEntry(t testing.TB) string {
 	t.Helper()
-	testenv.Require(t, testenv.HasDirectEntry(), "there is no direct entry for %s/%s", runtime.GOOS, runtime.GOARCH)
-	return release(runtime.GOARCH).program(t, "healthprobe")
+	for _, arch := range testenv.Archs {
+		if arch.Name == runtime.GOARCH {
+			return release(arch).program(t, "healthprobe")
+		}
+	}
+	testenv.Require(t, false, "there is no direct entry for %s/%s", runtime.GOOS, runtime.GOARCH)
+	return ""
 }
 
 // trackSources is for tests that run the go command themselves.
@@ -62,28 +65,36 @@ func trackSources(t testing.TB) {
 // entry is a build of healthprobe, by the entry it has. argv is the command that
 // runs it, to which the arguments are appended.
 type entry struct {
-	name string
-	argv []string
+	name     string
+	argv     []string
+	arch     testenv.Arch
+	emulated bool // by qemu-user
 }
 
-// entries returns the direct entry, the runtime entry and, where qemu-user can
-// emulate it, the direct entry for arm64.
+// entries returns the direct entry, the runtime entry and the direct entries of the
+// other architectures.
 func entries(t testing.TB) []entry {
 	t.Helper()
 	all := []entry{
-		{"direct", []string{directEntry(t)}},
-		{"runtime", []string{plain().program(t, "healthprobe")}},
+		{name: "direct", argv: []string{directEntry(t)}},
+		{name: "runtime", argv: []string{plain().program(t, "healthprobe")}},
 	}
-	if runtime.GOARCH == "arm64" {
-		return all
-	}
-	qemu, err := exec.LookPath("qemu-aarch64-static")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
+	for _, e := range directEntries(t) {
+		if e.arch.Name != runtime.GOARCH {
+			all = append(all, e)
 		}
-		t.Logf("the direct entry for arm64 is left out: %v", err)
-		return all
 	}
-	return append(all, entry{"arm64", []string{qemu, release("arm64").program(t, "healthprobe")}})
+	return all
+}
+
+// directEntries returns the direct entries that this machine can run, each with the
+// name of its architecture.
+func directEntries(t testing.TB) (all []entry) {
+	t.Helper()
+	for _, arch := range testenv.Tested() {
+		if argv := arch.Command(t, release(arch).program(t, "healthprobe")); argv != nil {
+			all = append(all, entry{arch.String(), argv, arch, !arch.Native()})
+		}
+	}
+	return all
 }

@@ -73,10 +73,10 @@ func TestMemoryMax(t *testing.T) {
 		app.Wait()
 		return right, killed
 	}
-	if right, killed := count(entry{"direct", []string{directEntry(t)}}); right != times || killed > 0 {
+	if right, killed := count(entry{argv: []string{directEntry(t)}}); right != times || killed > 0 {
 		t.Errorf("the direct entry was right in %d of %d runs, and the application was killed in %d", right, times, killed)
 	}
-	right, killed := count(entry{"runtime", []string{plain().program(t, "healthprobe")}})
+	right, killed := count(entry{argv: []string{plain().program(t, "healthprobe")}})
 	t.Logf("the runtime entry was right in %d of %d runs, and the application was killed in %d", right, times, killed)
 	g.checkEvent("memory.events", "oom_kill")
 }

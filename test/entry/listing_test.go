@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 // listing is what the compiler prints with -S about all packages of this module
@@ -45,7 +47,7 @@ var (
 // list compiles healthprobe for an architecture and returns the listing. overlay
 // is a file for go build -overlay, or "". The go command caches listings, so only
 // packages that have changed are compiled.
-func list(t *testing.T, goarch, overlay string) listing {
+func list(t *testing.T, arch testenv.Arch, overlay string) listing {
 	t.Helper()
 	trackSources(t)
 	args := []string{"list", "-export", "-gcflags=" + modulePath + "/...=-S"}
@@ -53,7 +55,7 @@ func list(t *testing.T, goarch, overlay string) listing {
 		args = append(args, "-overlay="+overlay)
 	}
 	cmd := exec.Command("go", append(args, probePackage)...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS=linux", "GOARCH="+goarch)
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS=linux"), arch.Env()...)
 	var errors strings.Builder
 	cmd.Stderr = &errors
 	if _, err := cmd.Output(); err != nil {
@@ -62,7 +64,7 @@ func list(t *testing.T, goarch, overlay string) listing {
 	l := readListing(t, errors.String())
 	for _, name := range []string{enter, modulePath + "/internal/verdict.(*Probe).Run"} {
 		if l[name] == nil || len(l[name].uses) == 0 {
-			t.Fatalf("the listing for %s has no code for %s: has the format of listings changed?", goarch, name)
+			t.Fatalf("the listing for %s has no code for %s: has the format of listings changed?", arch, name)
 		}
 	}
 	return l

@@ -9,17 +9,19 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 // TestDirectEntryRulesMutants breaks the rules of the direct entry, one in each
 // subtest, in a file that -overlay adds to the real ones, and checks that
 // TestDirectEntryRules or TestStateObeysTheRules would report it.
 func TestDirectEntryRulesMutants(t *testing.T) {
-	for _, goarch := range architectures {
+	for _, arch := range testenv.Tested() {
 		for _, m := range mutants {
-			t.Run(goarch+"/"+strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
+			t.Run(arch.String()+"/"+strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
 				t.Parallel()
-				l := list(t, goarch, m.overlay(t))
+				l := list(t, arch, m.overlay(t))
 				found := l.violations(enter)
 				if m.uncalled {
 					if len(found) > 0 {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 // TestStateObeysTheRules checks all of internal/state against the rules, also
@@ -13,10 +15,10 @@ import (
 // that package, everything in it runs behind the direct entry, and a violation
 // shows where it is written and not only once healthprobe calls it.
 func TestStateObeysTheRules(t *testing.T) {
-	for _, goarch := range architectures {
-		t.Run(goarch, func(t *testing.T) {
+	for _, arch := range testenv.Tested() {
+		t.Run(arch.String(), func(t *testing.T) {
 			t.Parallel()
-			l := list(t, goarch, "")
+			l := list(t, arch, "")
 			roots := stateRoots(l)
 			if len(roots) == 0 {
 				t.Fatal("the listing has no functions of internal/state: has the package moved?")

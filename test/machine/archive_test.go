@@ -28,7 +28,7 @@ func (m machine) archive(t *testing.T, debian string) (path string) {
 	if err := os.CopyFS(root, os.DirFS(filepath.Join(debian, "root"))); err != nil {
 		t.Fatal(err)
 	}
-	for dir, o := range map[string]testenv.Options{"release": {Arch: m.goarch}, "plain": {Arch: m.goarch, Plain: true}} {
+	for dir, o := range map[string]testenv.Options{"release": {Arch: m.arch}, "plain": {Arch: m.arch, Plain: true}} {
 		if err := testenv.Build(filepath.Join(root, "prebuilt", dir), o); err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func (m machine) run(t *testing.T, dir, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+m.goarch, "GOARM=7")
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux"), m.arch.Env()...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd, err, out)
 	}

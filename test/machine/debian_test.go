@@ -22,7 +22,7 @@ func (m machine) fromDebian(t *testing.T) (dir string) {
 		t.Fatal(err)
 	}
 	cache = filepath.Join(cache, "healthprobe-machine")
-	dir = filepath.Join(cache, m.suite+"-"+m.arch)
+	dir = filepath.Join(cache, m.suite+"-"+m.debian)
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
@@ -35,7 +35,7 @@ func (m machine) fromDebian(t *testing.T) (dir string) {
 	}
 	t.Cleanup(func() { os.RemoveAll(tmp) })
 	err = m.download(t, tmp)
-	testenv.Require(t, err == nil, "no kernel for %s: %v", m.arch, err)
+	testenv.Require(t, err == nil, "no kernel for %s: %v", m.debian, err)
 	// All or nothing: the next run takes what it finds.
 	if err := os.Rename(filepath.Join(tmp, "files"), dir); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func (m machine) download(t *testing.T, tmp string) error {
 		"apt.conf": fmt.Sprintf(`Dir %q; Dir::State::status %[1]q/status;
 APT::Architecture %q; APT::Architectures { %[2]q; };
 APT::Sandbox::User "root"; Acquire::Languages "none";
-`, tmp, m.arch),
+`, tmp, m.debian),
 	} {
 		if err := os.WriteFile(filepath.Join(tmp, name), []byte(content), 0o644); err != nil {
 			return err

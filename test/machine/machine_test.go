@@ -6,14 +6,17 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 // machine is a machine that qemu emulates, and what Debian has for it.
 type machine struct {
-	goarch  string
-	arch    string // Debian's name of it
+	arch    testenv.Arch
+	debian  string // Debian's name of the architecture
 	suite   string // the release of Debian
 	kernel  string // a package that depends on the newest kernel
 	pkg     string // that has qemu
@@ -23,9 +26,18 @@ type machine struct {
 
 // machines are all of them. To add an architecture, add a line.
 var machines = []machine{
-	{"amd64", "amd64", "bookworm", "linux-image-cloud-amd64", "qemu-system-x86", "ttyS0", []string{"qemu-system-x86_64", "-machine", "q35"}},
-	{"arm64", "arm64", "bookworm", "linux-image-arm64", "qemu-system-arm", "ttyAMA0", []string{"qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57"}},
-	{"riscv64", "riscv64", "trixie", "linux-image-riscv64", "qemu-system-misc", "ttyS0", []string{"qemu-system-riscv64", "-machine", "virt"}},
+	{arch("amd64"), "amd64", "bookworm", "linux-image-cloud-amd64", "qemu-system-x86", "ttyS0", []string{"qemu-system-x86_64", "-machine", "q35"}},
+	{arch("arm64"), "arm64", "bookworm", "linux-image-arm64", "qemu-system-arm", "ttyAMA0", []string{"qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57"}},
+	{arch("386"), "i386", "bookworm", "linux-image-686-pae", "qemu-system-x86", "ttyS0", []string{"qemu-system-i386", "-machine", "q35"}},
+	{arch("arm"), "armhf", "bookworm", "linux-image-armmp", "qemu-system-arm", "ttyAMA0", []string{"qemu-system-arm", "-machine", "virt", "-cpu", "cortex-a15"}},
+	{arch("ppc64le"), "ppc64el", "bookworm", "linux-image-powerpc64le", "qemu-system-ppc", "hvc0", []string{"qemu-system-ppc64", "-machine", "pseries"}},
+	{arch("riscv64"), "riscv64", "trixie", "linux-image-riscv64", "qemu-system-misc", "ttyS0", []string{"qemu-system-riscv64", "-machine", "virt"}},
+	{arch("s390x"), "s390x", "bookworm", "linux-image-s390x", "qemu-system-misc", "ttysclp0", []string{"qemu-system-s390x"}},
+}
+
+// arch returns the architecture with that name, the newest one of arm.
+func arch(name string) testenv.Arch {
+	return testenv.Archs[slices.IndexFunc(testenv.Archs, func(a testenv.Arch) bool { return a.Name == name })]
 }
 
 // binary is a test binary that the machine runs.
@@ -68,7 +80,7 @@ func (b binary) file() string { return path.Base(b.pkg) + ".test" }
 // a subtest here.
 func TestMachines(t *testing.T) {
 	for _, m := range machines {
-		t.Run(m.goarch, func(t *testing.T) {
+		t.Run(m.arch.Name, func(t *testing.T) {
 			debian := m.fromDebian(t)
 			console := m.boot(t, filepath.Join(debian, "kernel"), m.archive(t, debian))
 			t.Log(regexp.MustCompile(`(?m)^Linux .*`).FindString(console)) // of uname

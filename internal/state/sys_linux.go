@@ -1,4 +1,4 @@
-//go:build linux && (amd64 || arm64)
+//go:build !(mips || mipsle || mips64 || mips64le)
 
 package state
 
@@ -9,8 +9,9 @@ import (
 
 // The system calls of the probe, made so that they also work before the Go
 // runtime has started: syscall.RawSyscall6 goes straight to the kernel, while
-// syscall.Open and its like enter the scheduler first. Other platforms have the
-// same functions in sys_unix.go.
+// syscall.Open and its like enter the scheduler first. Other systems have the same
+// functions in sys_unix.go, and so has MIPS, whose kernels number signals and
+// errors in their own way.
 
 const (
 	atFdcwd        = -100
@@ -18,7 +19,7 @@ const (
 	sigPipe        = uint64(1) << (syscall.SIGPIPE - 1)
 	sigBlock       = 0
 	sigsetSize     = 8
-	readFlags      = syscall.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
+	readFlags      = syscall.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOFOLLOW | syscall.O_CLOEXEC | syscall.O_LARGEFILE
 	directoryFlags = dirFlag | syscall.O_DIRECTORY | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
 )
 
@@ -27,14 +28,15 @@ const (
 // for this goroutine, and the whole program for the scheduler.
 var NoRuntime bool
 
-// call makes a system call again while a signal interrupts it. p stays a pointer
-// up to the call itself: it may point into the stack, and the stack can move.
-func call(trap, a1 uintptr, p unsafe.Pointer, a3, a4 uintptr) (r uintptr, e syscall.Errno) {
+// call makes a system call again while a signal interrupts it. p and q stay
+// pointers up to the call itself: they may point into the stack, and the stack can
+// move.
+func call(trap, a1 uintptr, p unsafe.Pointer, a3, a4 uintptr, q unsafe.Pointer) (r uintptr, e syscall.Errno) {
 	for {
 		if NoRuntime {
-			r, _, e = syscall.RawSyscall6(trap, a1, uintptr(p), a3, a4, 0, 0)
+			r, _, e = syscall.RawSyscall6(trap, a1, uintptr(p), a3, a4, uintptr(q), 0)
 		} else {
-			r, _, e = syscall.Syscall6(trap, a1, uintptr(p), a3, a4, 0, 0)
+			r, _, e = syscall.Syscall6(trap, a1, uintptr(p), a3, a4, uintptr(q), 0)
 		}
 		if e != syscall.EINTR {
 			return r, e
@@ -43,7 +45,7 @@ func call(trap, a1 uintptr, p unsafe.Pointer, a3, a4 uintptr) (r uintptr, e sysc
 }
 
 func open(dir int, path *byte, flags uintptr) (fd int, e syscall.Errno) {
-	r, e := call(syscall.SYS_OPENAT, uintptr(dir), unsafe.Pointer(path), flags, 0)
+	r, e := call(syscall.SYS_OPENAT, uintptr(dir), unsafe.Pointer(path), flags, 0, nil)
 	return int(r), e
 }
 
@@ -64,9 +66,18 @@ func CanSearch(dir int) bool {
 
 func openAt(dir int, path *byte) (fd int, e syscall.Errno) { return open(dir, path, readFlags) }
 
-// readAt reads what a file has at an offset: pread(2) refuses a FIFO with ESPIPE.
-func readAt(fd int, buf []byte, offset int) ([]byte, syscall.Errno) {
-	r, e := call(syscall.SYS_PREAD64, uintptr(fd), unsafe.Pointer(unsafe.SliceData(buf)), uintptr(len(buf)), uintptr(offset))
+// readStart reads what a file begins with: pread(2) refuses a FIFO with ESPIPE.
+// The offset has 64 bits, and how 32-bit architectures split it between registers
+// differs, but 0 is zeros in all of them.
+func readStart(fd int, buf []byte) ([]byte, syscall.Errno) {
+	return readBy(syscall.SYS_PREAD64, fd, buf)
+}
+
+// readNext reads on from where the last readNext ended.
+func readNext(fd int, buf []byte) ([]byte, syscall.Errno) { return readBy(syscall.SYS_READ, fd, buf) }
+
+func readBy(trap uintptr, fd int, buf []byte) ([]byte, syscall.Errno) {
+	r, e := call(trap, uintptr(fd), unsafe.Pointer(unsafe.SliceData(buf)), uintptr(len(buf)), 0, nil)
 	if e != 0 || r > uintptr(len(buf)) {
 		return nil, e
 	}
@@ -76,33 +87,10 @@ func readAt(fd int, buf []byte, offset int) ([]byte, syscall.Errno) {
 // Close does not try again: a close that was interrupted has closed.
 func Close(fd int) { syscall.RawSyscall6(syscall.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0) }
 
-// ModTime returns a file's modification time, in seconds and nanoseconds of the
-// wall clock.
-func ModTime(fd int) (sec, nsec int64, e syscall.Errno) {
-	var st syscall.Stat_t
-	_, e = call(syscall.SYS_FSTAT, uintptr(fd), unsafe.Pointer(&st), 0, 0)
-	return st.Mtim.Sec, st.Mtim.Nsec, e
-}
-
-// changeTime returns the nanoseconds of a file's change time, without its
-// seconds.
-func changeTime(fd int) (nsec int64, e syscall.Errno) {
-	var st syscall.Stat_t
-	_, e = call(syscall.SYS_FSTAT, uintptr(fd), unsafe.Pointer(&st), 0, 0)
-	return st.Ctim.Nsec, e
-}
-
-// Now returns the wall clock's time.
-func Now() (sec, nsec int64, e syscall.Errno) {
-	var ts syscall.Timespec
-	_, e = call(syscall.SYS_CLOCK_GETTIME, clockRealtime, unsafe.Pointer(&ts), 0, 0)
-	return ts.Sec, ts.Nsec, e
-}
-
 // kill0 is kill(pid, 0): ESRCH means that there is no such process, EPERM
 // that there is one.
 func kill0(pid int32) syscall.Errno {
-	_, e := call(syscall.SYS_KILL, uintptr(pid), nil, 0, 0)
+	_, e := call(syscall.SYS_KILL, uintptr(pid), nil, 0, 0, nil)
 	return e
 }
 
@@ -128,9 +116,9 @@ func HostName(buf *Utsname) string {
 // first: nobody reading the message must not change the exit status.
 func Write(fd int, text string) {
 	set := sigPipe
-	call(syscall.SYS_RT_SIGPROCMASK, sigBlock, unsafe.Pointer(&set), 0, sigsetSize)
+	call(syscall.SYS_RT_SIGPROCMASK, sigBlock, unsafe.Pointer(&set), 0, sigsetSize, nil)
 	for len(text) > 0 {
-		n, e := call(syscall.SYS_WRITE, uintptr(fd), unsafe.Pointer(unsafe.StringData(text)), uintptr(len(text)), 0)
+		n, e := call(syscall.SYS_WRITE, uintptr(fd), unsafe.Pointer(unsafe.StringData(text)), uintptr(len(text)), 0, nil)
 		if e != 0 || n == 0 || n > uintptr(len(text)) {
 			return
 		}
