@@ -45,10 +45,11 @@ func TestPidsMax(t *testing.T) {
 // of the memory. Where that is not enough for the probe, the application is
 // OOM-killed, which is the largest process there.
 func TestMemoryMax(t *testing.T) {
-	const (
-		room  = 256 << 10
-		times = 10
-	)
+	const room = 256 << 10
+	times := 20
+	if testing.Short() {
+		times = 5
+	}
 	g := newGroup(t)
 	f := newFixture(t, "web")
 	count := func(e entry) (right, killed int) {
@@ -59,7 +60,7 @@ func TestMemoryMax(t *testing.T) {
 				t.Fatal(err)
 			}
 			g.set("memory.max", strconv.Itoa(current+room))
-			if e.run(t, invocation{args: f.flags(), group: g}) == (result{}) {
+			if e.run(t, invocation{args: f.flags(), group: g, killAfter: hang}) == (result{}) {
 				right++
 			}
 			g.set("memory.max", "max")

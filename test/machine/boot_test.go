@@ -14,7 +14,7 @@ import (
 )
 
 // hung is how long no machine should run. It measures nothing.
-const hung = 10 * time.Minute
+const hung = 15 * time.Minute
 
 // end is what testdata/init writes when it has run all commands, and none failed.
 const end = "machine: end"

@@ -15,6 +15,7 @@
 //
 // The tests need no privileges, but apt-get, which finds kernels and checks their
 // signatures, and these Debian packages: debian-archive-keyring, cpio,
-// qemu-system-misc, qemu-system-arm and qemu-system-x86. Kernels are kept in the
-// user's cache directory, below healthprobe-machine: remove it for newer ones.
+// qemu-system-arm, qemu-system-misc, qemu-system-ppc and qemu-system-x86. Kernels are
+// kept in the user's cache directory, below healthprobe-machine: remove it for newer
+// ones.
 package machine
