@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -98,40 +97,6 @@ func TestVersion(t *testing.T) {
 	check(entry{argv: []string{plain().program(t, "healthprobe")}}, "healthprobe devel "+runtime.GOOS+"/"+runtime.GOARCH+" (runtime entry)\n")
 	for _, e := range directEntries(t) {
 		check(e, "healthprobe "+builtVersion+" linux/"+e.arch.Name+" (direct entry)\n")
-	}
-}
-
-// TestArchitectures checks that every stub has its line in testenv.Archs, and that
-// each of these is compiled with both halves of the direct entry. Others have
-// neither half, so build.sh does not ask the linker for the symbol there.
-func TestArchitectures(t *testing.T) {
-	trackSources(t)
-	stubs, err := filepath.Glob(probeDir + "entry_linux_*.s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, stub := range stubs {
-		if !slices.ContainsFunc(testenv.Archs, func(a testenv.Arch) bool { return stub == probeDir+"entry_linux_"+a.Name+".s" }) {
-			t.Errorf("testenv.Archs lacks the architecture of %s", stub)
-		}
-	}
-	check := func(platform, want string) {
-		goos, goarch, _ := strings.Cut(platform, "/")
-		cmd := exec.Command("go", "list", "-f", "{{.GoFiles}} {{.SFiles}}", probePackage)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS="+goos, "GOARCH="+goarch)
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.TrimSpace(string(out)); got != want {
-			t.Errorf("%s: compiles %s, want %s", platform, got, want)
-		}
-	}
-	for _, arch := range testenv.Archs {
-		check("linux/"+arch.Name, "[age.go command.go entry_linux.go main.go] [entry_linux_"+arch.Name+".s]")
-	}
-	for _, platform := range []string{"linux/mips64le", "linux/ppc64", "darwin/arm64", "freebsd/amd64"} {
-		check(platform, "[age.go command.go main.go] []")
 	}
 }
 
