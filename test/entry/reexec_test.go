@@ -93,7 +93,8 @@ func reexec(how string, argv []string) error {
 	return e
 }
 
-// limits are the resource limits that reexec can set.
+// limits are the resource limits that reexec can set. Where pages have 64 KB, as on
+// ppc64le, a stack of one page is not enough for any program: it begins at random.
 var limits = map[string]struct {
 	resource int
 	value    uint64
@@ -101,7 +102,7 @@ var limits = map[string]struct {
 	"no processes":           {unix.RLIMIT_NPROC, 1},
 	"4 MiB of address space": {unix.RLIMIT_AS, 4 << 20},
 	"9 descriptors":          {unix.RLIMIT_NOFILE, 9},
-	"64 KB of stack":         {unix.RLIMIT_STACK, 64 << 10},
+	"64 KB of stack":         {unix.RLIMIT_STACK, max(64<<10, 2*uint64(os.Getpagesize()))},
 }
 
 // becomeNobody makes this thread one of a user without other processes.

@@ -24,7 +24,8 @@ type machine struct {
 	qemu    []string
 }
 
-// machines are all of them. To add an architecture, add a line.
+// machines are all of them. To add an architecture, add a line. loong64 is missing:
+// no release of Debian has it yet.
 var machines = []machine{
 	{arch("amd64"), "amd64", "bookworm", "linux-image-cloud-amd64", "qemu-system-x86", "ttyS0", []string{"qemu-system-x86_64", "-machine", "q35"}},
 	{arch("arm64"), "arm64", "bookworm", "linux-image-arm64", "qemu-system-arm", "ttyAMA0", []string{"qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57"}},
@@ -83,7 +84,7 @@ func TestMachines(t *testing.T) {
 		t.Run(m.arch.Name, func(t *testing.T) {
 			debian := m.fromDebian(t)
 			console := m.boot(t, filepath.Join(debian, "kernel"), m.archive(t, debian))
-			t.Log(regexp.MustCompile(`(?m)^Linux .*`).FindString(console)) // of uname
+			t.Log(regexp.MustCompile(`Linux machine .*`).FindString(console)) // of uname
 			ran := results(t, console)
 			for _, r := range ran {
 				t.Run(r.test, func(t *testing.T) {
