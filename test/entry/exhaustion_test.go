@@ -85,7 +85,7 @@ func checkAnswers(t *testing.T, limit []string, how invocation) {
 
 // hang is how long to wait for the runtime entry. On riscv64 Go's runtime does not
 // notice that it cannot start a thread, and waits for that thread.
-const hang = 5 * time.Second
+const hang = 3 * time.Second
 
 // testBinary returns the path of this test binary, which can reexec.
 func testBinary(t testing.TB) string {
