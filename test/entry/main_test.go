@@ -14,11 +14,15 @@ import (
 var workDir string
 
 func TestMain(m *testing.M) {
-	if how := os.Getenv(reexecEnv); how != "" {
+	switch how := os.Getenv(reexecEnv); how {
+	case "":
+		os.Exit(run(m))
+	case "application":
+		application()
+	default:
 		fmt.Fprintln(os.Stderr, reexec(how, os.Args[1:]))
 		os.Exit(125)
 	}
-	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // invocation is how a process is started. os/exec would not do, since it tidies
@@ -17,6 +18,9 @@ type invocation struct {
 	env   []string
 	files [3]*os.File // if nil: /dev/null for standard input, and result has the others
 	close [3]bool     // start the process without this descriptor
+	group *group      // start the process in this cgroup; nil for the test's own
+
+	killAfter time.Duration // if not 0, and the process may hang
 }
 
 // result is how a process ended and what it printed.
@@ -73,9 +77,12 @@ func (how invocation) run(argv []string) (r result, err error) {
 	if env == nil {
 		env = []string{} // nil would mean this process's environment
 	}
-	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{Env: env, Files: files})
+	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{Env: env, Files: files, Sys: how.group.attr()})
 	if err != nil {
 		return r, err
+	}
+	if how.killAfter > 0 {
+		defer time.AfterFunc(how.killAfter, func() { process.Kill() }).Stop()
 	}
 	state, err := process.Wait()
 	if err != nil {
