@@ -38,6 +38,13 @@ Documentation: https://github.com/healthprobe/healthprobe
 // arguments into it, one string at a time, and call Run. It obeys the rules of
 // the direct entry: see entry_linux.go.
 type command struct {
+	host  state.Utsname
+	units [maxUnits - 1]string // all but the first, which is in probe
+
+	// From here on it is what every run uses. It is last because the kernel has
+	// touched the page in which the program's data end, when it cleared the rest of
+	// that page; see also cmd in main.go. TestPageFaults in test/bench counts pages.
+	probe       verdict.Probe
 	entry       string
 	unitEnv     variable
 	runDirEnv   variable
@@ -46,13 +53,6 @@ type command struct {
 	noMoreFlags bool   // after "--"
 	done        bool   // by help, version or a bad argument: the rest is ignored
 	status      int
-
-	// Last, since they end in large buffers that are hardly touched: what is
-	// used in every run shares a page.
-	probe verdict.Probe
-	line  verdict.Line
-	host  state.Utsname
-	units [maxUnits - 1]string // all but the first, which is in probe
 }
 
 // maxUnits is how many units one run can probe.
@@ -75,9 +75,9 @@ func (v *variable) set(value string) {
 func (c *command) Env(entry string) {
 	switch name, value, ok := split(entry); {
 	case !ok:
-	case name == state.RunDirEnv:
+	case state.IsRunDirEnv(name):
 		c.runDirEnv.set(value)
-	case name == state.UnitEnv:
+	case state.IsUnitEnv(name):
 		c.unitEnv.set(value)
 	}
 }
@@ -134,7 +134,7 @@ func (c *command) toggle(name string, on bool) {
 		c.probe.Verbose = on
 	case "version":
 		if on {
-			c.line.Text("healthprobe ").Text(version).Text(" " + runtime.GOOS + "/" + runtime.GOARCH + " (").Text(c.entry).Text(" entry)")
+			line.Text("healthprobe ").Text(version).Text(" " + runtime.GOOS + "/" + runtime.GOARCH + " (").Text(c.entry).Text(" entry)")
 			c.finish(1, 0)
 		}
 	default:
@@ -187,7 +187,7 @@ func (c *command) Run() int {
 		p.RunDir = c.runDirEnv.value
 	}
 	if p.RunDir == "" {
-		p.RunDir = state.DefaultRunDir
+		p.RunDir = state.RunDir()
 	}
 	if p.Unit == "" {
 		p.Unit = c.unitEnv.value
@@ -220,21 +220,21 @@ func (c *command) ask() {
 	case !p.Verbose:
 		return
 	}
-	c.line.Reset()
-	p.AppendLine(&c.line)
-	state.Write(fd, c.line.End())
+	line.Reset()
+	p.AppendLine(&line)
+	state.Write(fd, line.End())
 }
 
 // usageError refuses the arguments. The culprit may be anything, of any length.
 func (c *command) usageError(before, culprit, after string) {
-	c.line.Text("healthprobe: ").Text(before).Printable(culprit, 200).Text(after)
+	line.Text("healthprobe: ").Text(before).Printable(culprit, 200).Text(after)
 	c.finish(2, 1)
 }
 
 // finish prints the line and ends the run.
 func (c *command) finish(fd, status int) {
 	c.done, c.status = true, status
-	state.Write(fd, c.line.End())
+	state.Write(fd, line.End())
 }
 
 // split cuts at the first equals sign.

@@ -40,7 +40,7 @@ func TestUnits(t *testing.T) {
 		}
 		before := descriptors(t)
 		if n := testing.AllocsPerRun(2, run); status != 0 || n != 0 && testenv.HasDirectEntry() {
-			t.Errorf("exit status %d and %v allocations: %s", status, n, c.line.String())
+			t.Errorf("exit status %d and %v allocations: %s", status, n, line.String())
 		}
 		if after := descriptors(t); after != before {
 			t.Errorf("%d units: %d descriptors before, and %d after", units, before, after)

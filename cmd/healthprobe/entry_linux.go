@@ -1,9 +1,8 @@
-//go:build (386 || amd64 || arm || arm64 || loong64 || ppc64le || riscv64 || s390x) && !race && !msan && !asan
+//go:build healthprobe_direct && (386 || amd64 || arm || arm64 || loong64 || ppc64le || riscv64 || s390x) && !race && !msan && !asan
 
 package main
 
 import (
-	"syscall"
 	"unsafe"
 
 	"github.com/healthprobe/healthprobe/internal/state"
@@ -12,10 +11,14 @@ import (
 // The direct entry. Linked with -ldflags=-E=main.direct, the kernel starts the
 // process at the assembly symbol main.direct (entry_linux_<architecture>.s)
 // instead of the Go runtime's entry. That stub sets up the few registers that
-// compiled Go code expects and calls enter, below.
-// The Go runtime is in the file but never starts: no threads, no heap, no
-// garbage collector, no signal handlers. So the probe also answers in a
-// container that has no process or no memory left.
+// compiled Go code expects and calls enter, below. The Go runtime is in the file
+// but never starts: no threads, no heap, no garbage collector, no signal handlers.
+// So the probe also answers in a container that has no process or no memory left.
+//
+// The build tag healthprobe_direct, which build.sh sets as well, tells the code at
+// compile time that this is so: internal/state then makes system calls without
+// telling the scheduler. Without the tag there is no main.direct, and the link
+// fails.
 //
 // Everything that enter reaches (command.go, age.go, internal/verdict, part of
 // internal/state) therefore lives by these rules:
@@ -26,9 +29,9 @@ import (
 //     the compiler can prove, because a failed bounds check panics;
 //   - no package-level variable that needs code to initialize it: that code
 //     (init) never ran, and the variable is silently zero;
-//   - system calls through state's call and syscall.RawSyscall6 only, and a
-//     pointer becomes a uintptr in their argument list, not before: what it
-//     points to may be on a stack, which moves when the runtime entry uses this.
+//   - system calls through state's call and rawSyscall only, and a pointer becomes
+//     a uintptr in their argument list, not before: what it points to may be on a
+//     stack, which moves when the runtime entry uses this.
 //
 // TestDirectEntryRules in test/entry reads the compiler's output and fails if a
 // rule is broken.
@@ -59,8 +62,6 @@ const (
 // arguments, a null pointer, pointers to the environment's entries, a null
 // pointer. The texts are NUL-terminated.
 func enter(stack *uintptr) {
-	state.NoRuntime = true
-	cmd.entry = "direct"
 	argc := *stack
 	args := unsafe.Add(unsafe.Pointer(stack), word)
 	for env := unsafe.Add(args, (argc+1)*word); *(**byte)(env) != nil; env = unsafe.Add(env, word) {
@@ -70,9 +71,7 @@ func enter(stack *uintptr) {
 		cmd.Arg(text(*(**byte)(unsafe.Add(args, i*word))))
 	}
 	status := cmd.Run()
-	for {
-		syscall.RawSyscall6(syscall.SYS_EXIT_GROUP, uintptr(status), 0, 0, 0, 0, 0)
-	}
+	state.Exit(status)
 }
 
 const word = unsafe.Sizeof(uintptr(0))

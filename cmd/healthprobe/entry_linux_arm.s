@@ -1,4 +1,4 @@
-//go:build !race && !msan && !asan
+//go:build healthprobe_direct && !race && !msan && !asan
 
 #include "textflag.h"
 

@@ -32,7 +32,7 @@ const (
 // seconds and, in gVisor, "-" and nanoseconds. The error is ENOENT where there is
 // no /proc, or no Linux.
 func (r *Reader) BootID() (id []byte, e syscall.Errno) {
-	id, e = r.Value(-1, BootIDPath, r.boot[:])
+	id, e = r.bootIDFile()
 	if e == syscall.ENOENT {
 		return r.bootTime(statPath, gVisorPath, gVisorTimePath)
 	}
@@ -45,13 +45,13 @@ func (r *Reader) bootLike(recorded []byte) (id []byte, e syscall.Errno) {
 	if _, _, ok := parseBootTime(recorded); ok {
 		return r.bootTime(statPath, gVisorPath, gVisorTimePath)
 	}
-	return r.Value(-1, BootIDPath, r.boot[:])
+	return r.bootIDFile()
 }
 
 // sameBoot reports whether two ids mean the same boot. A process in a chroot may
 // have seen no nanoseconds: then the seconds decide.
 func sameBoot(a, b []byte) bool {
-	if String(a) == String(b) {
+	if Same(String(a), String(b)) {
 		return true
 	}
 	seconds, nsec, ok := parseBootTime(a)
@@ -138,8 +138,7 @@ func (s *bootTimeScanner) scan(b, dst []byte) {
 		case s.done:
 			return
 		case i >= uint(len(line)) && '0' <= c && c <= '9':
-			digit := [1]byte{c}
-			s.n = Put(dst, s.n, String(digit[:]))
+			s.n = PutByte(dst, s.n, c)
 		case i >= uint(len(line)):
 			s.done = true
 		case c == line[i]:

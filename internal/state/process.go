@@ -78,11 +78,11 @@ type Process struct {
 func (p *Process) Ended() bool { return p.Status >= Gone }
 
 // Lookup returns what pid is now: Unknown, Alive, Gone or Zombie.
-func (r *Reader) Lookup(pid int32) Process {
+func (r *Reader) Lookup(pid int32) (p Process) {
 	line, e := r.Stat(pid)
 	if e == 0 {
 		if st, ok := ParseStat(line); ok {
-			p := Process{Status: Alive, Exists: true, Start: st.Start}
+			p.Status, p.Exists, p.Start = Alive, true, st.Start
 			if st.Dead() {
 				p.Status = Zombie
 			}
@@ -90,7 +90,7 @@ func (r *Reader) Lookup(pid int32) Process {
 		}
 	}
 	answer := kill0(pid)
-	p := Process{Exists: answer == 0 || answer == syscall.EPERM, Err: e}
+	p.Exists, p.Err = answer == 0 || answer == syscall.EPERM, e
 	if answer == syscall.ESRCH && (e == syscall.ENOENT || e == syscall.ESRCH) {
 		p.Status = Gone
 	}
@@ -99,18 +99,20 @@ func (r *Reader) Lookup(pid int32) Process {
 
 // Verify returns whether the process that id means is alive. Start is that of
 // the process that has the pid now.
-func (r *Reader) Verify(id Identity) Process {
+func (r *Reader) Verify(id Identity) (p Process) {
 	if String(id.Boot) != "-" {
 		switch boot, e := r.bootLike(id.Boot); {
 		case e == syscall.ENOENT: // nothing to compare with
 		case e != 0:
-			return Process{Err: e, BootErr: true}
+			p.Err, p.BootErr = e, true
+			return p
 		case !sameBoot(boot, id.Boot):
-			return Process{Status: OtherBoot}
+			p.Status = OtherBoot
+			return p
 		}
 	}
-	p := r.Lookup(id.Pid)
-	if p.Status == Alive && String(p.Start) != String(id.Start) {
+	p = r.Lookup(id.Pid)
+	if p.Status == Alive && !Same(String(p.Start), String(id.Start)) {
 		p.Status = Reused
 	}
 	return p

@@ -11,7 +11,7 @@ type Reader struct {
 
 	path [40]byte // NUL-terminated; the longest is BootIDPath
 	boot [64]byte
-	stat [1024]byte // reaches field 22 whatever the process is called: comm(64), numbers(20)
+	stat [512]byte // reaches field 22 whatever the process is called: comm(64), numbers(20)
 }
 
 // Value returns what a state file holds, white space trimmed. buf must be a byte
@@ -43,20 +43,6 @@ func (r *Reader) Close(fd int) {
 	}
 }
 
-// Stat reads /proc/<pid>/stat; the line points into r. The error is ENOENT where
-// there is no such file, and ESRCH if the process exits after it was opened.
-func (r *Reader) Stat(pid int32) (line []byte, e syscall.Errno) {
-	var digits [20]byte
-	n := Put(r.path[:], 0, "/proc/")
-	n = Put(r.path[:], n, String(Digits(&digits, int64(pid))))
-	Put(r.path[:], n, "/stat\x00")
-	line, e = r.read(-1, &r.path[0], r.stat[:])
-	if e == syscall.EFBIG { // more fields than needed
-		e = 0
-	}
-	return line, e
-}
-
 // ProcIsOf reports whether /proc belongs to the pid namespace of this process,
 // whose pid it is given. In another, the same number means another process.
 func (r *Reader) ProcIsOf(pid int32) bool {
@@ -67,8 +53,7 @@ func (r *Reader) ProcIsOf(pid int32) bool {
 }
 
 func (r *Reader) named(name string) *byte {
-	n := Put(r.path[:], 0, name)
-	Put(r.path[:], n, "\x00")
+	PutByte(r.path[:], Put(r.path[:], 0, name), 0)
 	return &r.path[0]
 }
 

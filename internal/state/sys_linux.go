@@ -7,11 +7,11 @@ import (
 	"unsafe"
 )
 
-// The system calls of the probe, made so that they also work before the Go
-// runtime has started: syscall.RawSyscall6 goes straight to the kernel, while
-// syscall.Open and its like enter the scheduler first. Other systems have the same
-// functions in sys_unix.go, and so has MIPS, whose kernels number signals and
-// errors in their own way.
+// The system calls of the probe, made so that they also work where the Go runtime
+// never starts: rawSyscall goes straight to the kernel, while syscall.Open and its
+// like enter the scheduler first. Other systems have the same functions in
+// sys_unix.go, and so has MIPS, whose kernels number signals and errors in their own
+// way.
 
 const (
 	atFdcwd        = -100
@@ -23,18 +23,13 @@ const (
 	directoryFlags = dirFlag | syscall.O_DIRECTORY | syscall.O_NOFOLLOW | syscall.O_CLOEXEC
 )
 
-// NoRuntime is set by the direct entry. In an ordinary program the scheduler has
-// to know of a call that may take its time: on a slow file system it would wait
-// for this goroutine, and the whole program for the scheduler.
-var NoRuntime bool
-
 // call makes a system call again while a signal interrupts it. p and q stay
 // pointers up to the call itself: they may point into the stack, and the stack can
 // move.
 func call(trap, a1 uintptr, p unsafe.Pointer, a3, a4 uintptr, q unsafe.Pointer) (r uintptr, e syscall.Errno) {
 	for {
-		if NoRuntime {
-			r, _, e = syscall.RawSyscall6(trap, a1, uintptr(p), a3, a4, uintptr(q), 0)
+		if noRuntime {
+			r, e = rawSyscall(trap, a1, uintptr(p), a3, a4, uintptr(q))
 		} else {
 			r, _, e = syscall.Syscall6(trap, a1, uintptr(p), a3, a4, uintptr(q), 0)
 		}
@@ -85,7 +80,7 @@ func readBy(trap uintptr, fd int, buf []byte) ([]byte, syscall.Errno) {
 }
 
 // Close does not try again: a close that was interrupted has closed.
-func Close(fd int) { syscall.RawSyscall6(syscall.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0) }
+func Close(fd int) { rawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0) }
 
 // kill0 is kill(pid, 0): ESRCH means that there is no such process, EPERM
 // that there is one.
@@ -99,7 +94,7 @@ type Utsname [6 * 65]byte
 
 // HostName returns the nodename of uname(2); it points into buf.
 func HostName(buf *Utsname) string {
-	if _, _, e := syscall.RawSyscall6(syscall.SYS_UNAME, uintptr(unsafe.Pointer(buf)), 0, 0, 0, 0, 0); e != 0 {
+	if _, e := rawSyscall(syscall.SYS_UNAME, uintptr(unsafe.Pointer(buf)), 0, 0, 0, 0); e != 0 {
 		return ""
 	}
 	const field = 65 // nodename is the second
@@ -123,5 +118,12 @@ func Write(fd int, text string) {
 			return
 		}
 		text = text[n:]
+	}
+}
+
+// Exit ends the process.
+func Exit(status int) {
+	for {
+		rawSyscall(syscall.SYS_EXIT_GROUP, uintptr(status), 0, 0, 0, 0)
 	}
 }

@@ -24,8 +24,31 @@ func Put(dst []byte, n int, s string) int {
 	return n
 }
 
+// PutByte is Put for one byte.
+func PutByte(dst []byte, n int, c byte) int {
+	if n < 0 || n >= len(dst) {
+		return n
+	}
+	dst[n] = c
+	return n + 1
+}
+
 // String returns b as a string without copying. The string changes with b.
 func String(b []byte) string { return *(*string)(unsafe.Pointer(&b)) }
+
+// Same reports whether a and b are equal, as == does, which calls code that is far
+// away as well.
+func Same(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
 
 // Digits writes n, which is not negative, in decimal at the end of buf.
 func Digits(buf *[20]byte, n int64) []byte {

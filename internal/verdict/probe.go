@@ -21,6 +21,10 @@ import (
 // with RunDir and Unit filled in is the readiness question. Run it once, or call
 // Next before it runs again.
 type Probe struct {
+	// Large buffers, of which a run uses little: see command.go in cmd/healthprobe.
+	reasonBuf [state.ReasonLimit + 1]byte
+	path      [4096]byte // PATH_MAX, the NUL included
+
 	RunDir  string
 	Unit    string
 	Live    bool  // liveness: is the process there? The error code does not count
@@ -39,8 +43,6 @@ type Probe struct {
 	pidBuf      [state.PidLimit + 1]byte
 	errorBuf    [state.ErrorLimit + 1]byte
 	identityBuf [state.IdentityLimit + 1]byte
-	reasonBuf   [state.ReasonLimit + 1]byte
-	path        [4096]byte // PATH_MAX, the NUL included
 }
 
 // Answer is what Run found out, apart from texts: what has no pointers can be
@@ -110,14 +112,7 @@ func (p *Probe) Run() {
 }
 
 func (p *Probe) openDir() (dir int, cause Cause) {
-	n := state.Put(p.path[:], 0, p.RunDir)
-	n = state.Put(p.path[:], n, "/")
-	n = state.Put(p.path[:], n, p.Unit)
-	n = state.Put(p.path[:], n, "\x00")
-	e := syscall.ENAMETOOLONG
-	if len(p.RunDir)+len(p.Unit)+2 == n {
-		dir, e = state.OpenDir(&p.path[0])
-	}
+	dir, e := p.open(p.Unit)
 	switch e {
 	case 0:
 		return dir, Healthy
@@ -136,11 +131,23 @@ func (p *Probe) openDir() (dir int, cause Cause) {
 // openRunDir returns the error of opening the run directory, which unlike the
 // unit's may be a symbolic link.
 func (p *Probe) openRunDir() syscall.Errno {
-	n := state.Put(p.path[:], 0, p.RunDir)
-	state.Put(p.path[:], n, "/.\x00")
-	dir, e := state.OpenDir(&p.path[0])
+	dir, e := p.open(".")
 	if e == 0 {
 		p.reader.Close(dir)
 	}
 	return e
+}
+
+// open opens a directory in the run directory.
+func (p *Probe) open(name string) (dir int, e syscall.Errno) {
+	// The path is at the end of the buffer, where it is near what every run uses.
+	i := len(p.path) - len(p.RunDir) - len("/") - len(name) - len("\x00")
+	if i < 0 || i >= len(p.path) {
+		return -1, syscall.ENAMETOOLONG
+	}
+	n := state.Put(p.path[:], i, p.RunDir)
+	n = state.PutByte(p.path[:], n, '/')
+	n = state.Put(p.path[:], n, name)
+	state.PutByte(p.path[:], n, 0)
+	return state.OpenDir(&p.path[i])
 }

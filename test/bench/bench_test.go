@@ -45,21 +45,8 @@ type timing struct {
 // Page faults are those of the program itself: what wait4 reports, less what it
 // reports for the baseline, plus the one that the baseline itself has.
 func BenchmarkProbe(b *testing.B) {
-	testenv.Require(b, runtime.GOOS == "linux" && runtime.GOARCH == "amd64", "the baseline and the launcher exist only for linux/amd64")
-	dir := b.TempDir()
-	runDir, direct, plain := filepath.Join(dir, "run"), filepath.Join(dir, "direct"), filepath.Join(dir, "plain")
-	must(b, os.Mkdir(runDir, 0o755))
-	must(b, testenv.Build(direct, testenv.Options{}))
-	must(b, testenv.Build(plain, testenv.Options{Plain: true}))
-	env := []string{"PATH=/usr/bin:/bin", state.RunDirEnv + "=" + runDir, state.UnitEnv + "=web"}
-	for _, args := range [][]string{{"load", "-pid", fmt.Sprint(os.Getpid())}, {"set", "0"}} {
-		cmd := exec.Command(filepath.Join(direct, "healthctl"), args...)
-		cmd.Env, cmd.Stderr = env, os.Stderr
-		must(b, cmd.Run())
-	}
-	probe := filepath.Join(direct, "healthprobe")
-	baseline := []string{filepath.Join(dir, "baseline")}
-	must(b, testenv.BuildPackage(baseline[0], "./test/bench/testdata/baseline", "-ldflags=-w -E=main.baseline"))
+	p := build(b)
+	dir, env, probe, baseline := p.dir, p.env, p.direct, []string{p.baseline}
 	launch := filepath.Join(dir, "launch")
 	must(b, testenv.BuildPackage(launch, "./test/bench/testdata/launch"))
 	light := []*candidate{
@@ -68,11 +55,11 @@ func BenchmarkProbe(b *testing.B) {
 		{name: "the same, -max-age 1h", argv: []string{probe, "-max-age", "1h"}},
 	}
 	if path := pidcheck(b); path != "" {
-		light = append(light, &candidate{name: "static C, pid alone", argv: []string{path, filepath.Join(runDir, "web", "pid")}})
+		light = append(light, &candidate{name: "static C, pid alone", argv: []string{path, filepath.Join(dir, "run", "web", "pid")}})
 	}
 	heavy := []*candidate{
 		{name: "baseline", argv: baseline},
-		{name: "healthprobe, runtime entry", argv: []string{filepath.Join(plain, "healthprobe")}},
+		{name: "healthprobe, runtime entry", argv: []string{p.plain}},
 		{name: "bash script", argv: []string{"/bin/bash", script(b)}},
 	}
 	measure(b, launch, 500, env, light)
@@ -88,6 +75,31 @@ func BenchmarkProbe(b *testing.B) {
 	printTable(all)
 	b.ReportMetric(0, "ns/op") // hides the meaningless figure
 	b.ReportMetric(all[1].fork.ratio, "direct/baseline")
+}
+
+// programs are what is measured, and a unit that they find healthy.
+type programs struct {
+	dir, direct, plain, baseline string
+	env                          []string
+}
+
+func build(t testing.TB) programs {
+	t.Helper()
+	testenv.Require(t, runtime.GOOS == "linux" && runtime.GOARCH == "amd64", "the baseline and the launcher exist only for linux/amd64")
+	dir := t.TempDir()
+	runDir, direct, plain := filepath.Join(dir, "run"), filepath.Join(dir, "direct"), filepath.Join(dir, "plain")
+	must(t, os.Mkdir(runDir, 0o755))
+	must(t, testenv.Build(direct, testenv.Options{}))
+	must(t, testenv.Build(plain, testenv.Options{Plain: true}))
+	p := programs{dir, filepath.Join(direct, "healthprobe"), filepath.Join(plain, "healthprobe"), filepath.Join(dir, "baseline"),
+		[]string{"PATH=/usr/bin:/bin", state.RunDirEnv + "=" + runDir, state.UnitEnv + "=web"}}
+	for _, args := range [][]string{{"load", "-pid", fmt.Sprint(os.Getpid())}, {"set", "0"}} {
+		cmd := exec.Command(filepath.Join(direct, "healthctl"), args...)
+		cmd.Env, cmd.Stderr = p.env, os.Stderr
+		must(t, cmd.Run())
+	}
+	must(t, testenv.BuildPackage(p.baseline, "./test/bench/testdata/baseline", "-ldflags=-w -E=main.baseline"))
+	return p
 }
 
 func printTable(candidates []*candidate) {
@@ -142,10 +154,10 @@ func median(of []int) int {
 	return of[len(of)/2]
 }
 
-func must(b *testing.B, err error) {
-	b.Helper()
+func must(t testing.TB, err error) {
+	t.Helper()
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 }
 

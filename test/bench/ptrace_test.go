@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +20,7 @@ type usage struct {
 	calls   int // system calls of all its threads, execve included
 	threads int
 	peakKB  int // resident memory, VmHWM
+	faults  int // page faults after execve, if it has one thread
 }
 
 // ptrace runs a program under ptrace(2) and returns what it used. The tracer is
@@ -58,7 +60,7 @@ func ptrace(t testing.TB, env []string, argv ...string) (u usage) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u = usage{calls: 1, threads: 1}
+	u = usage{calls: 1, threads: 1, faults: -faults(t, pid)}
 	inside := map[int]bool{} // threads that are in a system call
 	resume := func(tid int, signal unix.Signal) {
 		// ESRCH: another thread has ended the process meanwhile.
@@ -86,6 +88,9 @@ func ptrace(t testing.TB, env []string, argv ...string) (u usage) {
 			u.threads++
 		case status.TrapCause() == unix.PTRACE_EVENT_EXIT:
 			u.peakKB = max(u.peakKB, peak(t, pid))
+			if tid == pid {
+				u.faults += faults(t, pid)
+			}
 		case status.StopSignal() != unix.SIGSTOP && status.StopSignal() != unix.SIGTRAP:
 			signal = status.StopSignal() // a new thread begins with SIGSTOP
 		}
@@ -102,4 +107,21 @@ func peak(t testing.TB, pid int) (kb int) {
 	_, after, _ := strings.Cut(string(b), "VmHWM:")
 	fmt.Sscan(after, &kb)
 	return kb
+}
+
+// faults returns how many page faults a process has had, minflt and majflt.
+func faults(t testing.TB, pid int) (n int) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')'):])) // the first is field 2
+	for _, field := range []int{10, 12} {
+		more, err := strconv.Atoi(fields[field-2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += more
+	}
+	return n
 }

@@ -31,7 +31,7 @@ func TestArchitectures(t *testing.T) {
 	}
 	check := func(platform, want string) {
 		goos, goarch, _ := strings.Cut(platform, "/")
-		cmd := exec.Command("go", "list", "-f", "{{.GoFiles}} {{.SFiles}}", probePackage)
+		cmd := exec.Command("go", "list", "-tags=healthprobe_direct", "-f", "{{.GoFiles}} {{.SFiles}}", probePackage)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS="+goos, "GOARCH="+goarch)
 		out, err := cmd.Output()
 		if err != nil {

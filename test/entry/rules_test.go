@@ -17,27 +17,17 @@ import (
 // init function.
 var allowed = map[string]string{
 	"syscall.RawSyscall6": "goes straight to the kernel",
-	"syscall.Syscall6":    "enters the scheduler, but see onlyFrom: its caller does not call it if NoRuntime is set",
 	"syscall.Errno.Error": "a text from a constant table. The caller passes only numbers that have one",
 	"unicode/utf8.Valid":  "loops over its argument and a constant table",
-	"runtime.memequal":    "assembly; compares",
-	"runtime.duffzero":    "assembly; clears",
-	"runtime.duffcopy":    "assembly; copies",
+	"github.com/healthprobe/healthprobe/internal/state.raw": "assembly; goes straight to the kernel",
+
+	"runtime.memequal": "assembly; compares",
+	"runtime.duffzero": "assembly; clears",
+	"runtime.duffcopy": "assembly; copies",
 
 	"runtime.morestack_noctxt": "the stack would have to grow: never, the limit in the stub's g is 0",
-	"runtime.writeBarrier":     "a flag that the garbage collector sets while it marks. It never runs",
-	"runtime.gcWriteBarrier1":  "called if that flag is set",
-	"runtime.gcWriteBarrier2":  "called if that flag is set",
-	"runtime.gcWriteBarrier3":  "called if that flag is set",
-	"runtime.gcWriteBarrier4":  "called if that flag is set",
-	"runtime.gcWriteBarrier5":  "called if that flag is set",
 	"runtime.loong64HasLSX":    "a flag that the runtime sets at its start, if there are wider registers to copy with",
 	"TLS":                      "the offset of g in thread-local storage, which the stubs for amd64 and 386 have set up",
-}
-
-// onlyFrom restricts some of what is allowed to one function.
-var onlyFrom = map[string]string{
-	"syscall.Syscall6": "github.com/healthprobe/healthprobe/internal/state.call",
 }
 
 // markers are relocations that refer to nothing at run time: they only inform
@@ -116,7 +106,7 @@ func (l listing) walk(roots []string, complain func(from, format string, args ..
 				// listing, and their methods would lead everywhere.
 				complain(from, "uses the type descriptor %s (%s)", u.name, u.kind)
 			case target == nil && strings.HasPrefix(u.name, "go:string."): // text
-			case target == nil && (allowed[u.name] == "" || onlyFrom[u.name] != "" && onlyFrom[u.name] != name):
+			case target == nil && allowed[u.name] == "":
 				complain(from, "uses %s (%s)", u.name, u.kind)
 			case target != nil && reached[u.name] == "":
 				reached[u.name] = from
