@@ -55,6 +55,10 @@ type command struct {
 	status      int
 }
 
+// line is what a command prints, which is nothing if all is well. So it is not
+// among the variables that every run uses.
+var line verdict.Line
+
 // maxUnits is how many units one run can probe.
 const maxUnits = 16
 

@@ -17,8 +17,8 @@
 //	       to see if the stack must grow. In a g of zeros the limit is 0, and
 //	       it never must.
 //
-// The stack has to stay a multiple of 16. The first 32 bytes of a caller's frame
-// belong to what it calls: arguments are above them.
+// The first 32 bytes of a caller's frame belong to what it calls: arguments are
+// above them.
 TEXT ·direct(SB), NOSPLIT|NOFRAME|TOPFRAME, $0
 	XOR	R0, R0         // zero
 	MOVD	R1, R3         // remember where argc is

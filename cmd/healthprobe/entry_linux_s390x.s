@@ -17,13 +17,15 @@
 //	       to see if the stack must grow. In a g of zeros the limit is 0, and
 //	       it never must.
 //
-// The stack has to stay a multiple of 8.
+// Of the eight words of zeros that take the place of g, only the third is read, the
+// limit. The seventh is a pointer: should a later Go follow it, let it be null. The
+// stack has to stay a multiple of 8.
 TEXT ·direct(SB), NOSPLIT|NOFRAME|TOPFRAME, $0
 	XOR	R0, R0         // zero
 	MOVD	R15, R2        // remember where argc is
 	SUB	$96, R15       // room for g and for a call
-	CLEAR	$64, 32(R15)   // g: eight words of zeros. The limit is its third word
-	ADD	$32, R15, g    // (16 bytes in), and nothing else of it is read. The
-	MOVD	R2, 8(R15)     // seventh is a pointer: should a later Go follow it, let
-	CALL	·enter(SB)     // it be null. The word at 8(R15) is the argument: Go's
-	UNDEF                  // assembly passes it on the stack. enter never returns.
+	CLEAR	$64, 32(R15)   // g: eight words of zeros
+	ADD	$32, R15, g    // g points at them
+	MOVD	R2, 8(R15)     // the argument: Go's assembly passes it on the stack
+	CALL	·enter(SB)     // never returns
+	UNDEF                  // if it did: stop here

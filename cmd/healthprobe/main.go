@@ -9,14 +9,10 @@
 // the Go runtime, is in entry_linux.go.
 package main
 
-import (
-	"os"
-
-	"github.com/healthprobe/healthprobe/internal/state"
-	"github.com/healthprobe/healthprobe/internal/verdict"
-)
+import "os"
 
 func main() {
+	cmd.entry = "runtime"
 	for _, entry := range os.Environ() {
 		cmd.Env(entry)
 	}
@@ -30,9 +26,6 @@ func main() {
 
 // cmd is static because the direct entry has no heap, and would have to clear
 // its large buffers if they were on the stack. Since it has an initial value and is
-// large, the linker puts it at the end of the data.
-var cmd = command{entry: state.Entry}
-
-// line is what a command prints, which is nothing if all is well. So it is not
-// among the variables that every run uses.
-var line verdict.Line
+// large, the linker puts it at the end of the data. That value is for the direct
+// entry: main never runs there.
+var cmd = command{entry: "direct"}

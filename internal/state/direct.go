@@ -5,6 +5,3 @@ package state
 // noRuntime is true in a program that is entered by the direct entry, where there
 // is no scheduler; see cmd/healthprobe/entry_linux.go.
 const noRuntime = true
-
-// Entry is the name of the entry that this code is built for.
-const Entry = "direct"

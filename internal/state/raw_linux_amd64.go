@@ -14,5 +14,4 @@ func rawSyscall(trap, a1, a2, a3, a4, a5 uintptr) (r uintptr, e syscall.Errno) {
 	return r, 0
 }
 
-//go:noescape
 func raw(trap, a1, a2, a3, a4, a5 uintptr) (r uintptr)

@@ -6,6 +6,3 @@ package state
 // system call that may take its time: on a slow file system it would wait for this
 // goroutine, and the whole program for the scheduler.
 const noRuntime = false
-
-// Entry is the name of the entry that this code is built for.
-const Entry = "runtime"

@@ -5,8 +5,8 @@
 // (cause.go), and AppendLine puts that into words (message.go, line.go).
 //
 // All but Causes allocates nothing, never blocks, never forks and never writes a
-// file, and on linux/amd64 and linux/arm64 it also runs before the Go runtime
-// has started (see cmd/healthprobe). Anything unreadable or malformed is
+// file, and behind the direct entry it also runs where the Go runtime never
+// starts (see cmd/healthprobe). Anything unreadable or malformed is
 // unhealthy, with two exceptions: Live ignores the error code, and without an
 // identity kill(2) decides.
 package verdict

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,7 +53,7 @@ func TestBinary(t *testing.T) {
 
 var directSymbol = map[bool]string{true: "main.direct", false: "the runtime's entry"}
 
-// startsAt says where the kernel enters a program.
+// startsAt returns where the kernel enters a program.
 func startsAt(file *elf.File, symbols []elf.Symbol) string {
 	for _, s := range symbols {
 		if s.Value == file.Entry && strings.HasPrefix(s.Name, "main.") {
@@ -64,7 +65,7 @@ func startsAt(file *elf.File, symbols []elf.Symbol) string {
 	return directSymbol[false]
 }
 
-// TestSizes checks that the programs are no larger than docs/performance.md says.
+// TestSizes checks that the programs stay small.
 func TestSizes(t *testing.T) {
 	check := func(path string, limit int64) {
 		info, err := os.Stat(path)
@@ -87,7 +88,24 @@ func TestSizes(t *testing.T) {
 	check(plain().program(t, "healthprobe"), 1_700_000)
 }
 
-// TestVersion checks that -version names the version, the platform and the entry.
+// TestNoStub checks that build.sh links the runtime entry where there is no other.
+func TestNoStub(t *testing.T) {
+	file, err := elf.Open(release(testenv.Arch{Name: "mips64le"}).program(t, "healthprobe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	symbols, err := file.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := startsAt(file, symbols); got != directSymbol[false] {
+		t.Errorf("the kernel enters at %s", got)
+	}
+}
+
+// TestVersion checks that -version names the version, the platform and the entry,
+// and that the other program of a release runs as well.
 func TestVersion(t *testing.T) {
 	check := func(e entry, want string) {
 		if got := e.run(t, invocation{args: []string{"-version"}}); got.out != want || got.status != 0 {
@@ -97,7 +115,18 @@ func TestVersion(t *testing.T) {
 	check(entry{argv: []string{plain().program(t, "healthprobe")}}, "healthprobe devel "+runtime.GOOS+"/"+runtime.GOARCH+" (runtime entry)\n")
 	for _, e := range directEntries(t) {
 		check(e, "healthprobe "+builtVersion+" linux/"+e.arch.Name+" (direct entry)\n")
+		healthctl := entry{name: "healthctl for " + e.name, argv: slices.Clone(e.argv)}
+		healthctl.argv[len(e.argv)-1] = release(e.arch).program(t, "healthctl")
+		got := healthctl.run(t, invocation{args: []string{"version"}})
+		if want := (result{out: "healthctl " + builtVersion + "\n"}); got != want {
+			t.Errorf("%s: got %v, want %v", healthctl.name, got, want)
+		}
 	}
+	tagged := filepath.Join(newDir(t), "healthprobe") // by whoever has the tag from build.sh, and not the rest
+	if err := testenv.BuildPackage(tagged, "./cmd/healthprobe", "-tags=healthprobe_direct"); err != nil {
+		t.Fatal(err)
+	}
+	check(entry{name: "tagged", argv: []string{tagged}}, "healthprobe devel "+runtime.GOOS+"/"+runtime.GOARCH+" (runtime entry)\n")
 }
 
 // TestWrongLink checks that linking fails, and names the symbol, where the entry
@@ -115,13 +144,18 @@ func TestWrongLink(t *testing.T) {
 		return string(out)
 	}
 	t.Run("misspelt", func(t *testing.T) {
-		if out := build("CGO_ENABLED=0", "-ldflags=-E=main.dierct"); !strings.Contains(out, "main.dierct") {
+		if out := build("CGO_ENABLED=0", "-tags=healthprobe_direct", "-ldflags=-E=main.dierct"); !strings.Contains(out, "main.dierct") {
+			t.Errorf("the error does not name the symbol:\n%s", out)
+		}
+	})
+	t.Run("without the tag", func(t *testing.T) {
+		if out := build("CGO_ENABLED=0", "-ldflags=-E=main.direct"); !strings.Contains(out, "main.direct") {
 			t.Errorf("the error does not name the symbol:\n%s", out)
 		}
 	})
 	t.Run("race", func(t *testing.T) {
 		testenv.LookPath(t, "gcc", "gcc") // a race build needs cgo
-		if out := build("CGO_ENABLED=1", "-race", "-ldflags=-E=main.direct"); !strings.Contains(out, "main.direct") {
+		if out := build("CGO_ENABLED=1", "-tags=healthprobe_direct", "-race", "-ldflags=-E=main.direct"); !strings.Contains(out, "main.direct") {
 			t.Errorf("the error does not name the symbol:\n%s", out)
 		}
 	})

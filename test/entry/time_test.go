@@ -41,11 +41,11 @@ func TestYear2100(t *testing.T) {
 			{"old", time.Hour, now, []string{set}, "no heartbeat for 3600s (limit 60s)\n"},
 			{"in the future", -time.Hour, now, []string{set}, "is dated 3600s in the future (limit 60s): was the clock set back?\n"},
 		}
-		for _, error := range []string{"ENOSYS", "EPERM"} {
-			unknown := []string{file + ":error=" + error, clock + ":error=" + error}
+		for _, code := range []string{"ENOSYS", "EPERM"} {
+			unknown := []string{file + ":error=" + code, clock + ":error=" + code}
 			tests = append(tests, tests[0])
 			last := &tests[len(tests)-1]
-			last.name, last.now, last.inject = "unknown calls: "+error, time.Now(), unknown
+			last.name, last.now, last.inject = "unknown calls: "+code, time.Now(), unknown
 			if file != "statx" { // these are the old ones: no other can take their place
 				last.want = "cannot read"
 			}
