@@ -187,6 +187,9 @@ func (c *command) Run() int {
 		return c.status
 	}
 	p := &c.probe
+	if c.more == 0 { // the files of several could be more than the limit of descriptors
+		p.KeepOpen()
+	}
 	if p.RunDir == "" {
 		p.RunDir = c.runDirEnv.value
 	}
@@ -198,9 +201,6 @@ func (c *command) Run() int {
 	}
 	if p.Unit == "" {
 		p.Unit = state.HostName(&c.host)
-	}
-	if c.more == 0 { // the files of several could be more than the limit of descriptors
-		p.KeepOpen()
 	}
 	c.ask()
 	for i := range c.units {

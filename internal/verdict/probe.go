@@ -25,6 +25,8 @@ type Probe struct {
 	reasonBuf [state.ReasonLimit + 1]byte
 	path      [4096]byte // PATH_MAX, the NUL included
 
+	reader state.Reader // before the fields below, see KeepOpen
+
 	RunDir  string
 	Unit    string
 	Live    bool  // liveness: is the process there? The error code does not count
@@ -39,7 +41,6 @@ type Probe struct {
 	recorded []byte // the start time in identity
 	reason   []byte // the text that belongs to Code
 
-	reader      state.Reader
 	pidBuf      [state.PidLimit + 1]byte
 	errorBuf    [state.ErrorLimit + 1]byte
 	identityBuf [state.IdentityLimit + 1]byte
@@ -73,7 +74,9 @@ func (p *Probe) Healthy() bool { return p.cause == Healthy }
 func (p *Probe) Reason() string { return state.String(p.reason) }
 
 // KeepOpen makes Run leave the closing of files to the kernel, for a process
-// that exits at once.
+// that exits at once. Call it first of all: a page that is read before it is written
+// costs two page faults, and what KeepOpen writes is where the fields begin that every
+// run uses.
 func (p *Probe) KeepOpen() { p.reader.KeepOpen = true }
 
 // Next makes p the same question about another unit, not answered yet.
