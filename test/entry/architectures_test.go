@@ -89,7 +89,7 @@ func TestArchitecturesInDocs(t *testing.T) {
 			}
 			mb := float64(info.Size()) / 1e6
 			t.Logf("%s: %s has %.2f MB", e.name, program, mb)
-			if math.Abs(mb-row[i]) > 0.1 { // another version of Go makes a little difference
+			if math.Abs(mb-row[i]) > 0.2 { // another version of Go makes a difference
 				t.Errorf("%s: %s has %.2f MB, and docs/performance.md says %.1f", e.name, program, mb, row[i])
 			}
 		}
