@@ -41,9 +41,8 @@ type command struct {
 	host  state.Utsname
 	units [maxUnits - 1]string // all but the first, which is in probe
 
-	// From here on it is what every run uses. It is last because the kernel has
-	// touched the page in which the program's data end, when it cleared the rest of
-	// that page; see also cmd in main.go. TestPageFaults in test/bench counts pages.
+	// What every run uses is last, since the kernel has touched the page in which the
+	// data end, to clear its rest. See cmd in main.go, and TestPageFaults in test/bench.
 	probe       verdict.Probe
 	entry       string
 	unitEnv     variable
@@ -55,8 +54,7 @@ type command struct {
 	status      int
 }
 
-// line is what a command prints, which is nothing if all is well. So it is not
-// among the variables that every run uses.
+// line is what a command prints: nothing, if all is well. So it lies apart.
 var line verdict.Line
 
 // maxUnits is how many units one run can probe.

@@ -17,9 +17,19 @@ import (
 
 // TestArchitectures checks that every stub has its line in testenv.Archs, and that
 // each of these is compiled with both halves of the direct entry. Others have
-// neither half, so build.sh does not ask the linker for the symbol there.
+// neither half, so build.sh does not ask the linker for the symbol there. And build.sh
+// compiles what the other tests check.
 func TestArchitectures(t *testing.T) {
 	trackSources(t)
+	script, err := os.ReadFile("../../build.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"tags=" + directTag, "gcflags=\"" + modulePath + "/...=" + directFlags + "\""} {
+		if !strings.Contains(string(script), "\t"+line+"\n") {
+			t.Errorf("build.sh has no line %q: the rules are checked for what it does not build", line)
+		}
+	}
 	stubs, err := filepath.Glob(probeDir + "entry_linux_*.s")
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +41,7 @@ func TestArchitectures(t *testing.T) {
 	}
 	check := func(platform, want string) {
 		goos, goarch, _ := strings.Cut(platform, "/")
-		cmd := exec.Command("go", "list", "-tags=healthprobe_direct", "-f", "{{.GoFiles}} {{.SFiles}}", probePackage)
+		cmd := exec.Command("go", "list", "-tags="+directTag, "-f", "{{.GoFiles}} {{.SFiles}}", probePackage)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS="+goos, "GOARCH="+goarch)
 		out, err := cmd.Output()
 		if err != nil {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 // TestExhaustion checks what the direct entry exists for: in a process that has
@@ -30,13 +32,13 @@ func TestExhaustion(t *testing.T) {
 }
 
 // checkAnswers runs the direct entries by way of the command limit, if there is one:
-// they must be right in 200 of 200 runs, or with -short of 3. The runtime entry may
-// fail, so its count is only logged.
+// they must be right in 200 of 200 runs, or of 3 in the slow machines of test/machine.
+// The runtime entry may fail, so its count is only logged.
 func checkAnswers(t *testing.T, limit []string, how invocation) {
 	t.Helper()
-	times := 200
-	if testing.Short() {
-		times = 3
+	times, few := 200, 5
+	if os.Getenv(testenv.PrebuiltEnv) != "" {
+		times, few = 3, 1
 	}
 	countRight := func(e entry, times int, flags func(*fixture) []string) (right int, wrong result) {
 		e.argv = append(slices.Clip(limit), e.argv...)
@@ -71,10 +73,6 @@ func checkAnswers(t *testing.T, limit []string, how invocation) {
 		if n, wrong := countRight(e, times, most); n != times {
 			t.Errorf("%s: with 16 units right in %d of %d runs; one of the others: %v", e.name, n, times, wrong)
 		}
-	}
-	few := 5
-	if testing.Short() {
-		few = 1
 	}
 	how.killAfter = hang
 	n, wrong := countRight(entry{argv: []string{plain().program(t, "healthprobe")}}, few, one)

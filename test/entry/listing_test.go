@@ -44,13 +44,19 @@ var (
 	useForm    = regexp.MustCompile(`^\trel (\d+)\+-?\d+ t=(\S+) (.*)\+-?[0-9a-f]+$`)
 )
 
-// list compiles healthprobe for an architecture, as build.sh does, and returns the listing. overlay
-// is a file for go build -overlay, or "". The go command caches listings, so only
-// packages that have changed are compiled.
+// How build.sh compiles the direct entry.
+const (
+	directTag   = "healthprobe_direct"
+	directFlags = "-wb=false -d=disablenil"
+)
+
+// list compiles healthprobe for an architecture, as build.sh does, and returns the
+// listing. overlay is a file for go build -overlay, or "". The go command caches
+// listings, so only packages that have changed are compiled.
 func list(t *testing.T, arch testenv.Arch, overlay string) listing {
 	t.Helper()
 	trackSources(t)
-	args := []string{"list", "-export", "-tags=healthprobe_direct", "-gcflags=" + modulePath + "/...=-wb=false -d=disablenil -S"}
+	args := []string{"list", "-export", "-tags=" + directTag, "-gcflags=" + modulePath + "/...=" + directFlags + " -S"}
 	if overlay != "" {
 		args = append(args, "-overlay="+overlay)
 	}

@@ -37,6 +37,9 @@ func TestCannotStart(t *testing.T) {
 		if !strings.Contains(string(docs), line) {
 			t.Errorf("docs/messages.md has no line %q", line)
 		}
+		if len(line) > 1000 {
+			t.Errorf("%d bytes are too long for a line", len(line))
+		}
 		for _, test := range []struct {
 			name string
 			how  invocation
