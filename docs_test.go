@@ -168,6 +168,9 @@ func docDiagram(t *testing.T, _ string, blocks []docBlock) {
 // TestMessages checks them.
 func docMessages(t *testing.T, _ string, blocks []docBlock) {
 	for _, b := range blocks {
+		if strings.HasPrefix(b.text, "writer ") { // steps of the model: test/model compares them
+			continue
+		}
 		if b.page != "docs/messages.md" {
 			t.Errorf("nothing checks %v", b)
 		}

@@ -55,7 +55,8 @@ func (p *previous) clear() error {
 }
 
 // remove removes a file. Without the lock it first makes sure that the name is
-// still that of the file seen before: another may be the next owner's.
+// still that of the file seen before: another may be the next owner's, and may
+// have got the number of the inode that was seen.
 func (p *previous) remove(was seen) error {
 	if !p.d.locked {
 		now := p.d.see(was.name)
@@ -66,7 +67,7 @@ func (p *previous) remove(was seen) error {
 			return now.err
 		case was.err != nil:
 			return was.err
-		case !sameFile(&now.st, &was.st):
+		case !sameFile(&now.st, &was.st), now.st.Ctim != was.st.Ctim:
 			return nil
 		}
 	}

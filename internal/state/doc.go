@@ -63,4 +63,19 @@
 // namespace. There is no fsync: the state describes running processes and means
 // nothing after a power loss. A file cut short by one is malformed, so
 // unhealthy. Package writer does all this.
+//
+// # What is promised
+//
+// Safety: a probe (without -live) says healthy only if at some moment while it
+// ran the process that the last successful load recorded was alive, and 0 was the
+// last code set for it since that load. A set counts from when it has the lock
+// and has found that process alive.
+//
+// Liveness: a probe that can see the process says unhealthy only if at some
+// moment while it ran this was not so. Set 0 and beat, however many, and calls
+// for processes that do not own the unit do not change it.
+//
+// Both hold when writers are killed or fail at any step, for several of them at
+// once, for files kept from an earlier life, and when pids are used again, within
+// one pid namespace. test/model tries every order of the steps.
 package state

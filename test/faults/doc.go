@@ -37,6 +37,8 @@
 // a held lock are there too. Environments (env_*) are reused pids in a pid namespace,
 // a hidden /proc in a mount namespace, hostile files and names, and a changed clock.
 //
+// model_test.go compares the steps of the programs with the table of test/model.
+//
 // fixture_test.go makes a unit and the processes around it. harness_test.go picks the
 // points and collects violations.
 //

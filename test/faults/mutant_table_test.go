@@ -150,5 +150,11 @@ var mutants = []mutant{
 		new:       "\t\td.replace(state.PidFile, state.FormatNumber(new([state.PidLimit]byte), me.Pid))\n\t\tif len(me.Start) > 0 {\n",
 		foundBy:   inScenarios("load, fresh"),
 		violation: "healthy without identity",
+	}, { // which breaks no promise, but the model has another order
+		name: "identity is removed before pid", file: "writer/dir.go",
+		old:       "[]string{state.ErrorFile, state.ReasonFile, state.PidFile, state.IdentityFile, tempFile}",
+		new:       "[]string{state.ErrorFile, state.ReasonFile, state.IdentityFile, state.PidFile, tempFile}",
+		foundBy:   inModel("reset, of whichever process"),
+		violation: "makes these steps",
 	},
 }
