@@ -1,5 +1,15 @@
 /* What a writer does in its calls. */
 
+inline rename_error() {
+	dir[d].error = dir[d].temp;
+	dir[d].temp = NOTHING;
+	tidy();
+	if
+	:: !taken[me] -> told(who, code)
+	:: else
+	fi
+}
+
 /* open_error opens the error file that a failed call is to make unhealthy. */
 inline open_error() {
 	does("open error");
@@ -102,16 +112,13 @@ proctype writer(byte me) {
 			turn();
 			does("rename error");
 			if
-			:: WORKS(AT_RENAME) && dir[d].temp != NOTHING ->
-				dir[d].error = dir[d].temp;
-				dir[d].temp = NOTHING;
-				tidy();
-				if
-				:: !taken[me] -> told(who, code)
-				:: else
-				fi;
-				unlock()
+			:: WORKS(AT_RENAME) && dir[d].temp != NOTHING -> rename_error(); unlock()
 			:: FAILS(AT_RENAME) && code == CODE -> faults--; unlink_temp(); goto failed
+			:: FAILS(AT_RENAME) && code == CODE && dir[d].temp != NOTHING && MAY_LIE ->
+				faults--;
+				rename_error(); /* and yet it reports an error */
+				does("unlink .tmp");
+				goto failed
 			:: dir[d].temp == NOTHING && code == CODE -> goto failed
 			:: dir[d].temp == NOTHING && code == ZERO -> refuse()
 			fi

@@ -90,6 +90,7 @@
 #define LOCK_FAILS FAILS(AT_LOCK)
 #define LOCK_WORKS WORKS(AT_LOCK)
 #define MAY_DIE false
+#define MAY_LIE false
 #define UNSEEN false
 #else
 #define FAILS(at) (faults > 0)
@@ -97,6 +98,7 @@
 #define LOCK_FAILS true /* others may have it for too long */
 #define LOCK_WORKS true
 #define MAY_DIE true
+#define MAY_LIE true
 #define UNSEEN true
 #endif
 
