@@ -14,7 +14,7 @@ import (
 
 var (
 	long   = flag.Bool("long", false, "search to the bounds of .ci/run, and for every bug")
-	larger = flag.Bool("larger", false, "search to larger bounds, which takes about 6 minutes and 7 GB")
+	larger = flag.Bool("larger", false, "search to larger bounds, which takes about 10 minutes and 8 GB")
 )
 
 // searches are all that a run with -long tries, and -larger after them. None may
@@ -183,7 +183,7 @@ func search(t *testing.T, options string, breadth, quick bool) (r result) {
 		return ""
 	}
 	r.broken, r.states, r.memory = first(brokenLine), first(statesLine), first(memoryLine)+" MB"
-	if n, err := strconv.ParseFloat(r.states, 64); err == nil { // 1e8 and more have an exponent
+	if n, err := strconv.ParseFloat(r.states, 64); err == nil { // 1e8 and more have an exponent, and 8 digits
 		r.states = strconv.FormatFloat(n, 'f', 0, 64)
 	}
 	r.complete = strings.Contains(r.output, "errors: ") && !strings.Contains(r.output, "not completed") && !strings.Contains(r.output, "too small")
