@@ -4,7 +4,11 @@
 # loader; no paths of the building machine; DWARF left out, the symbol table kept
 # (govulncheck reads it).
 #
-#   ./build.sh OUTDIR      GOOS, GOARCH and VERSION are honoured
+#   ./build.sh OUTDIR      GOOS, GOARCH and GOARM are honoured
+#
+# In a clone the version is what the go command makes of its tags: v1.2.3 for a
+# commit with that tag, a pseudo-version after the last one for any other, with
+# +dirty if there are changes. Elsewhere it is devel.
 #
 # On Linux healthprobe gets the direct entry if its architecture has one: the linker
 # is told to let the kernel enter at main.direct (cmd/healthprobe/entry_linux.go).
@@ -17,13 +21,23 @@ out=${1:?usage: ./build.sh OUTDIR}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cd "$(dirname "$0")"
-ldflags="-w -X 'main.version=${VERSION:-devel}'"
+module=github.com/healthprobe/healthprobe
+export CGO_ENABLED=0
+vcs=false # where git does not work, or does not trust the directory's owner, the go command would fail
+if git rev-parse HEAD >/dev/null 2>&1; then vcs=true; fi
+build() { go build -buildmode=exe -trimpath -buildvcs="$vcs" "$@"; }
+
+build -ldflags=-w -o "$out/healthctl" ./cmd/healthctl
+# healthprobe is told what the go command has recorded in healthctl: see internal/version.
+recorded=$(go version -m "$out/healthctl")
+version=$(echo "$recorded" | awk '$1 == "mod" { print $3 }')
+commit=$(echo "$recorded" | awk -F= '$1 ~ /vcs.revision/ { print $2 }')
+ldflags="-w -X $module/internal/version.version=$version -X $module/internal/version.commit=$commit"
+
 tags= gcflags= entry=
 if [ -f "cmd/healthprobe/entry_$(go env GOOS)_$(go env GOARCH).s" ]; then
 	tags=healthprobe_direct
-	gcflags="github.com/healthprobe/healthprobe/...=-wb=false -d=disablenil"
+	gcflags="$module/...=-wb=false -d=disablenil"
 	entry=-E=main.direct
 fi
-export CGO_ENABLED=0
-go build -buildmode=exe -trimpath -buildvcs=false -tags "$tags" -gcflags "$gcflags" -ldflags "$ldflags $entry" -o "$out/healthprobe" ./cmd/healthprobe
-go build -buildmode=exe -trimpath -buildvcs=false -ldflags "$ldflags" -o "$out/healthctl" ./cmd/healthctl
+build -tags "$tags" -gcflags "$gcflags" -ldflags "$ldflags $entry" -o "$out/healthprobe" ./cmd/healthprobe

@@ -17,15 +17,14 @@ import (
 	"strings"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/verdict"
+	"github.com/healthprobe/healthprobe/internal/version"
 )
-
-// version is set by the linker (-X main.version=...).
-var version = "devel"
 
 // commands are in the order of an application's life.
 var commands = []command{
 	loadCommand, setCommand, beatCommand, resetCommand, execCommand, statusCommand, installCommand,
-	{name: "version", summary: "print the version", about: "Prints the version.\n", exits: "0 done, 2 wrong usage.", run: printVersion},
+	{name: "version", summary: "print the version", about: "Prints the version, the commit and the platform.\n", exits: "0 done, 2 wrong usage.", run: printVersion},
 }
 
 // command is one of them, and what its -h prints.
@@ -107,7 +106,7 @@ func printVersion(i *invocation) error {
 	if err := i.parseNoArgs(); err != nil {
 		return err
 	}
-	fmt.Println("healthctl", version)
+	fmt.Print(version.Append(new(verdict.Line), "healthctl", "runtime").End())
 	return nil
 }
 

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"runtime"
-
 	"github.com/healthprobe/healthprobe/internal/state"
 	"github.com/healthprobe/healthprobe/internal/verdict"
+	"github.com/healthprobe/healthprobe/internal/version"
 )
-
-// version is set by the linker (-X main.version=...).
-var version = "devel"
 
 const usage = `Usage: healthprobe [flags]
 
@@ -24,7 +20,7 @@ Exit status 1: unhealthy, and one line on standard error says why. Without
                60s or 1m30s
   -strict      unhealthy if the identity of the process was not recorded
   -v           print a status line for each unit, healthy or not
-  -version     print the version and which entry answered
+  -version     print version, commit, platform and which entry answered
   -h           print this help
 
 Example:
@@ -136,7 +132,7 @@ func (c *command) toggle(name string, on bool) {
 		c.probe.Verbose = on
 	case "version":
 		if on {
-			line.Text("healthprobe ").Text(version).Text(" " + runtime.GOOS + "/" + runtime.GOARCH + " (").Text(c.entry).Text(" entry)")
+			version.Append(&line, "healthprobe", c.entry)
 			c.finish(1, 0)
 		}
 	default:

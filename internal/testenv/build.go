@@ -14,7 +14,6 @@ import (
 type Options struct {
 	Arch    Arch   // the zero value is this machine's
 	Plain   bool   // by go build, as a user would, and not by build.sh: healthprobe has the runtime entry
-	Version string // that the programs print; build.sh only
 	Overlay string // a file for go build -overlay, or ""
 }
 
@@ -36,7 +35,7 @@ func Build(dir string, o Options) error {
 	if o.Plain {
 		cmd = exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o", dir+"/", "./cmd/healthprobe", "./cmd/healthctl")
 	}
-	env := []string{"CGO_ENABLED=0", "GOOS=" + runtime.GOOS, "VERSION=" + o.Version}
+	env := []string{"CGO_ENABLED=0", "GOOS=" + runtime.GOOS}
 	if o.Arch.Name != "" {
 		env = append(env, o.Arch.Env()...)
 	}

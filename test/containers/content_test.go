@@ -22,14 +22,15 @@ func TestImage(t *testing.T) {
 	for format, want := range map[string]string{
 		"{{.Config.User}}":       "65532:65532",
 		"{{.Config.Entrypoint}}": "[/healthctl]",
-		`{{index .Config.Labels "org.opencontainers.image.version"}}`: version,
+		`{{index .Config.Labels "org.opencontainers.image.licenses"}}`: "MIT",
 	} {
 		if got := inspect(t, releaseImage, format); got != want {
 			t.Errorf("%s is %q, want %q", format, got, want)
 		}
 	}
+	// The version is that of the tag, without "+dirty": the build has all files of the commit.
 	says := docker(t, "run", "--rm", "--network=none", "--entrypoint=/healthprobe", releaseImage, "-version")
-	if !strings.Contains(says, version) || !strings.Contains(says, "direct") {
+	if !strings.HasPrefix(says, "healthprobe "+version+" commit ") || !strings.Contains(says, "(direct entry)") {
 		t.Errorf("healthprobe -version says %q", says)
 	}
 }

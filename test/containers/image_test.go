@@ -48,8 +48,7 @@ func buildImage(args ...string) error {
 	if err != nil {
 		return err
 	}
-	args = append([]string{"build", "--network=none", "--progress=plain", "--file", source + "/Dockerfile.scratch",
-		"--build-arg", "VERSION=" + version}, args...)
+	args = append([]string{"build", "--network=none", "--progress=plain", "--file", source + "/Dockerfile.scratch"}, args...)
 	if _, stderr, code := tryDocker(append(args, source)...); code != 0 {
 		return fmt.Errorf("docker %s: status %d\n%s", strings.Join(args, " "), code, stderr)
 	}
@@ -83,20 +82,20 @@ func standIn() error {
 			"-c", "ENV GOPATH=/go GOPROXY=off GOTOOLCHAIN=local", image, debianImage})
 }
 
-// minbase returns an archive of a minimal Debian, which debootstrap makes only once.
+// minbase returns an archive of a minimal Debian with git, which debootstrap makes only once.
 var minbase = sync.OnceValues(func() (archive string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	archive = filepath.Join(cache, "healthprobe", "minbase-bookworm.tar")
+	archive = filepath.Join(cache, "healthprobe", "minbase-git-bookworm.tar")
 	if _, err := os.Stat(archive); err != nil {
 		return archive, debootstrap(archive)
 	}
 	return archive, nil
 })
 
-// debootstrap makes an archive of a minimal Debian, which is kept for later runs.
+// debootstrap makes an archive of a minimal Debian with git, which is kept for later runs.
 func debootstrap(archive string) error {
 	dir, err := os.MkdirTemp("", "healthprobe-minbase-")
 	if err != nil {
@@ -108,7 +107,7 @@ func debootstrap(archive string) error {
 	}
 	root, partial := filepath.Join(dir, "root"), archive+".new"
 	return sequence(
-		[]string{"debootstrap", "--variant=minbase", "bookworm", root},
+		[]string{"debootstrap", "--variant=minbase", "--include=git", "bookworm", root},
 		[]string{"tar", "-cf", partial, "--exclude=./var/cache/apt", "--exclude=./var/lib/apt/lists", "-C", root, "."},
 		[]string{"mv", partial, archive})
 }

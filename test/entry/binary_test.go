@@ -3,6 +3,7 @@
 package entry
 
 import (
+	"debug/buildinfo"
 	"debug/elf"
 	"os"
 	"os/exec"
@@ -104,29 +105,46 @@ func TestNoStub(t *testing.T) {
 	}
 }
 
-// TestVersion checks that -version names the version, the platform and the entry,
-// and that the other program of a release runs as well.
+// TestVersion checks that -version names the version and commit that the go command
+// has recorded, the platform and the entry, and that the other program of a release
+// runs as well.
 func TestVersion(t *testing.T) {
 	check := func(e entry, want string) {
-		if got := e.run(t, invocation{args: []string{"-version"}}); got.out != want || got.status != 0 {
+		if got := e.run(t, invocation{args: []string{"-version"}}); got != (result{out: want + "\n"}) {
 			t.Errorf("%s: got %v, want %q", e.name, got, want)
 		}
 	}
-	check(entry{argv: []string{plain().program(t, "healthprobe")}}, "healthprobe devel "+runtime.GOOS+"/"+runtime.GOARCH+" (runtime entry)\n")
+	here := " " + runtime.GOOS + "/" + runtime.GOARCH
+	check(entry{argv: []string{plain().program(t, "healthprobe")}}, "healthprobe devel"+here+" (runtime entry)")
 	for _, e := range directEntries(t) {
-		check(e, "healthprobe "+builtVersion+" linux/"+e.arch.Name+" (direct entry)\n")
+		built := recorded(t, e.argv[len(e.argv)-1]) + " linux/" + e.arch.Name
+		check(e, "healthprobe "+built+" (direct entry)")
 		healthctl := entry{name: "healthctl for " + e.name, argv: slices.Clone(e.argv)}
 		healthctl.argv[len(e.argv)-1] = release(e.arch).program(t, "healthctl")
-		got := healthctl.run(t, invocation{args: []string{"version"}})
-		if want := (result{out: "healthctl " + builtVersion + "\n"}); got != want {
-			t.Errorf("%s: got %v, want %v", healthctl.name, got, want)
-		}
+		check(healthctl, "healthctl "+built+" (runtime entry)")
 	}
 	tagged := filepath.Join(newDir(t), "healthprobe") // by whoever has the tag from build.sh, and not the rest
 	if err := testenv.BuildPackage(tagged, "./cmd/healthprobe", "-tags=healthprobe_direct"); err != nil {
 		t.Fatal(err)
 	}
-	check(entry{name: "tagged", argv: []string{tagged}}, "healthprobe devel "+runtime.GOOS+"/"+runtime.GOARCH+" (runtime entry)\n")
+	check(entry{name: "tagged", argv: []string{tagged}}, "healthprobe devel"+here+" (runtime entry)")
+}
+
+// recorded returns the version and the commit that the go command has recorded in a
+// program.
+func recorded(t testing.TB, program string) string {
+	t.Helper()
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := strings.Trim(info.Main.Version, "()") // "(devel)" outside of a clone
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			version += " commit " + s.Value
+		}
+	}
+	return version
 }
 
 // TestWrongLink checks that linking fails, and names the symbol, where the entry

@@ -11,9 +11,6 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// builtVersion is the version of the tests' release builds.
-const builtVersion = "v0.0.0-tested"
-
 // built is the outcome of one build of the two programs.
 type built struct {
 	dir string
@@ -23,7 +20,7 @@ type built struct {
 // release builds both programs for an architecture with build.sh, once.
 var release = memoize(func(arch testenv.Arch) built {
 	dir := filepath.Join(workDir, "release-"+arch.String())
-	return built{dir, testenv.Build(dir, testenv.Options{Arch: arch, Version: builtVersion})}
+	return built{dir, testenv.Build(dir, testenv.Options{Arch: arch})}
 })
 
 // plain builds both programs with go build, once: healthprobe has the runtime entry.

@@ -130,7 +130,7 @@ func (m mutant) overlay(t *testing.T) string {
 	}
 	changed := string(original)
 	if !m.uncalled {
-		changed = strings.Replace(changed, hook, "\t"+function+"(int(argc), version, cmd.host[:])\n"+hook, 1)
+		changed = strings.Replace(changed, hook, "\t"+function+"(int(argc), cmd.pending, cmd.host[:])\n"+hook, 1)
 	}
 
 	tmp := t.TempDir()
