@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -66,22 +67,30 @@ func (a Arch) Native() bool {
 	return a.Name == runtime.GOARCH || a.Name == "386" && runtime.GOARCH == "amd64"
 }
 
-// Command returns the command that runs a program of the architecture; its arguments
-// follow. Without CI=true it is nil where the emulator is not installed, and the
-// test's log says so.
-func (a Arch) Command(t testing.TB, program string) []string {
-	t.Helper()
+// Emulate returns the command that runs a program of the architecture; its arguments
+// follow. It is an error if the emulator is not installed.
+func (a Arch) Emulate(program string) ([]string, error) {
 	if a.Native() {
-		return []string{program}
+		return []string{program}, nil
 	}
 	emulator := strings.Fields(a.emulator)
 	path, err := exec.LookPath(emulator[0])
-	if err == nil {
-		return append(append([]string{path}, emulator[1:]...), program)
+	if err != nil {
+		return nil, fmt.Errorf("%w (Debian: qemu-user-static)", err)
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%v (Debian: qemu-user-static)", err)
+	return append(append([]string{path}, emulator[1:]...), program), nil
+}
+
+// Command is Emulate for a test. Without CI=true it returns nil where the emulator is
+// not installed, and the test's log says so.
+func (a Arch) Command(t testing.TB, program string) []string {
+	t.Helper()
+	argv, err := a.Emulate(program)
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
 	}
-	t.Logf("%s is left out: %v (Debian: qemu-user-static)", a, err)
-	return nil
+	if err != nil {
+		t.Logf("%s is left out: %v", a, err)
+	}
+	return argv
 }
