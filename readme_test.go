@@ -95,34 +95,3 @@ func TestReadmeTry(t *testing.T) {
 		t.Errorf("%v says\n%s\nbut it is %v\n%s", session, session.text, err, out)
 	}
 }
-
-// TestSecurity: SECURITY.md names packages that the programs are made of, and
-// says that there is no network code and no cryptography.
-func TestSecurity(t *testing.T) {
-	rows := map[string]string{"healthprobe": "./cmd/healthprobe", "healthctl": "./cmd/healthctl", "package writer": "./writer"}
-	if err := testenv.TrackSources(); err != nil {
-		t.Fatal(err)
-	}
-	for name, pkg := range rows {
-		out, err := exec.Command("go", "list", "-deps", pkg).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		deps := strings.Fields(string(out))
-		for _, dep := range deps {
-			if dep == "net" || strings.HasPrefix(dep, "net/") || strings.HasPrefix(dep, "crypto") {
-				t.Errorf("%s contains %s", name, dep)
-			}
-		}
-		_, row, found := strings.Cut(docText(t, "SECURITY.md"), "| "+name+" |")
-		if !found {
-			t.Errorf("SECURITY.md says nothing of %s", name)
-		}
-		row, _, _ = strings.Cut(row, "\n")
-		for i, code := range strings.Split(row, "`") {
-			if i%2 == 1 && !slices.Contains(deps, code) {
-				t.Errorf("%s does not contain %s", name, code)
-			}
-		}
-	}
-}

@@ -1,0 +1,82 @@
+//go:build linux
+
+package healthprobe_test
+
+import (
+	"debug/elf"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
+)
+
+// TestSecurity: SECURITY.md names the packages of the standard library that have code
+// or data in a release. Scanners report the vulnerabilities of many others.
+func TestSecurity(t *testing.T) {
+	dir := t.TempDir()
+	if err := testenv.Build(dir, testenv.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "list", "std").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	std := strings.Fields(string(out))
+	for program, forbidden := range map[string]string{
+		"healthprobe": `^(net|crypto|encoding|text|archive)(/|$)`,
+		"healthctl":   `^(net|crypto|encoding|archive)(/|$)`,
+	} {
+		linked := linkedPackages(t, filepath.Join(dir, program), std)
+		for _, pkg := range linked {
+			if regexp.MustCompile(forbidden).MatchString(pkg) {
+				t.Errorf("%s contains %s", program, pkg)
+			}
+		}
+		row := regexp.MustCompile(`(?m)^\| ` + program + ` \| ([^|]*) \|`).FindStringSubmatch(docText(t, "SECURITY.md"))
+		if row == nil {
+			t.Fatalf("SECURITY.md says nothing of %s", program)
+		}
+		var named []string
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			named = append(named, m[1])
+		}
+		// Another version of Go, or another architecture, may need a package more or less.
+		if strings.HasPrefix(runtime.Version(), "go1.26") && runtime.GOARCH == "amd64" && !slices.Equal(named, linked) {
+			t.Errorf("SECURITY.md says that %s contains\n%q, but it is\n%q", program, named, linked)
+		}
+	}
+}
+
+// linkedPackages returns the packages of std that have symbols in a program, without
+// the internal ones, which no program can import.
+func linkedPackages(t *testing.T, program string, std []string) (linked []string) {
+	t.Helper()
+	file, err := elf.Open(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	symbols, err := file.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range symbols {
+		// "net/http.(*Client).Get": the package ends at the first dot behind the last
+		// slash of what comes before brackets, which may hold types of other packages.
+		name, _, _ := strings.Cut(s.Name, "[")
+		name, _, _ = strings.Cut(name, "(")
+		slash := strings.LastIndex(name, "/") + 1
+		pkg, _, found := strings.Cut(name[slash:], ".")
+		pkg = name[:slash] + pkg
+		if found && slices.Contains(std, pkg) && !regexp.MustCompile(`(^|/)(internal|vendor)(/|$)`).MatchString(pkg) {
+			linked = append(linked, pkg)
+		}
+	}
+	slices.Sort(linked)
+	return slices.Compact(linked)
+}
