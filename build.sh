@@ -21,7 +21,6 @@ out=${1:?usage: ./build.sh OUTDIR}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cd "$(dirname "$0")"
-module=github.com/healthprobe/healthprobe
 export CGO_ENABLED=0
 vcs=false # where git does not work, or does not trust the directory's owner, the go command would fail
 if git rev-parse HEAD >/dev/null 2>&1; then vcs=true; fi
@@ -32,12 +31,13 @@ build -ldflags=-w -o "$out/healthctl" ./cmd/healthctl
 recorded=$(go version -m "$out/healthctl")
 version=$(echo "$recorded" | awk '$1 == "mod" { print $3 }')
 commit=$(echo "$recorded" | awk -F= '$1 ~ /vcs.revision/ { print $2 }')
-ldflags="-w -X $module/internal/version.version=$version -X $module/internal/version.commit=$commit"
+variables=github.com/healthprobe/healthprobe/internal/version
+ldflags="-w -X $variables.version=$version -X $variables.commit=$commit"
 
 tags= gcflags= entry=
 if [ -f "cmd/healthprobe/entry_$(go env GOOS)_$(go env GOARCH).s" ]; then
 	tags=healthprobe_direct
-	gcflags="$module/...=-wb=false -d=disablenil"
+	gcflags="github.com/healthprobe/healthprobe/...=-wb=false -d=disablenil"
 	entry=-E=main.direct
 fi
 build -tags "$tags" -gcflags "$gcflags" -ldflags "$ldflags $entry" -o "$out/healthprobe" ./cmd/healthprobe

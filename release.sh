@@ -53,6 +53,7 @@ if [ -z "${PLATFORMS:-}" ]; then
 	done
 	PLATFORMS="$PLATFORMS darwin/amd64 darwin/arm64"
 fi
+PLATFORMS=$(echo "$PLATFORMS" | tr -s ' ' '\n' | LC_ALL=C sort -u) # for the image has them in this order
 
 mkdir "$tmp/dist"
 

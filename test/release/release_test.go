@@ -54,7 +54,7 @@ func try(dir, name string, args ...string) (stdout, stderr string, err error) {
 	for _, who := range []string{"AUTHOR", "COMMITTER"} {
 		cmd.Env = append(cmd.Env, "GIT_"+who+"_NAME=test", "GIT_"+who+"_EMAIL=test@localhost", "GIT_"+who+"_DATE=2026-01-02T03:04:05Z")
 	}
-	cmd.Env = append(append(os.Environ(), cmd.Env...), "GIT_CONFIG_GLOBAL=/dev/null", "PLATFORMS=linux/amd64 linux/arm64")
+	cmd.Env = append(append(os.Environ(), cmd.Env...), "GIT_CONFIG_GLOBAL=/dev/null", "PLATFORMS=linux/arm64 linux/amd64")
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
