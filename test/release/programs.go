@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -16,9 +17,14 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
+var errNotLinux = unchecked{errors.New("only Linux, with GNU tar and perhaps qemu-user, can do this")}
+
 // checkPrograms runs the programs for Linux, by qemu-user where it must, and compares
 // what they say of themselves.
 func checkPrograms(r *release) (string, error) {
+	if runtime.GOOS != "linux" {
+		return "", errNotLinux
+	}
 	dir, err := os.MkdirTemp("", "healthprobe-release-")
 	if err != nil {
 		return "", err
@@ -127,6 +133,9 @@ func checkVulnerabilities(r *release) (string, error) {
 // checkRebuild makes the release again, from the commit that the programs name and
 // with the version of Go that they name, and compares all files.
 func checkRebuild(r *release) (string, error) {
+	if runtime.GOOS != "linux" {
+		return "", errNotLinux
+	}
 	dir, err := os.MkdirTemp("", "healthprobe-release-")
 	if err != nil {
 		return "", err
