@@ -3,8 +3,8 @@
 //
 //	./release.sh verify DIST
 //
-// in a clone that has the commit. It trusts nothing in DIST: in the end it makes the
-// same release again, and compares.
+// in a clone that has the commit. It trusts nothing in DIST: it makes the same release
+// again, and compares.
 //
 // It prints a line for each check. Exit status 0: all have passed. 1: one has failed.
 // 2: wrong usage. 3: none has failed, but something could not be checked here, such as
@@ -27,12 +27,12 @@ type check struct {
 var checks = []check{
 	{"checksums", checkSums},
 	{"archives", checkArchives},
-	{"programs", checkPrograms},
 	{"modules", checkModules},
 	{"image", checkImage},
+	{"rebuild", checkRebuild}, // before anything in DIST is run
+	{"programs", checkPrograms},
 	{"container", checkContainer},
 	{"vulnerabilities", checkVulnerabilities},
-	{"rebuild", checkRebuild},
 }
 
 // unchecked is the error of a check that could not be made.
