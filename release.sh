@@ -69,7 +69,7 @@ archive() {
 	tar --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$time" -cf "$to" -C "$from" "$@"
 }
 
-# image NAME: an image that holds the two programs, with the metadata of Dockerfile.scratch.
+# image NAME PLATFORM: an image that holds the two programs, with the metadata of Dockerfile.scratch.
 address=
 image() {
 	if [ -z "$address" ]; then # crane makes images in a registry only, so it gets one

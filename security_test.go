@@ -16,40 +16,56 @@ import (
 )
 
 // TestSecurity: SECURITY.md names the packages of the standard library that have code
-// or data in a release. Scanners report the vulnerabilities of many others.
+// or data in a release, and those that package writer imports. Scanners report the
+// vulnerabilities of many others.
 func TestSecurity(t *testing.T) {
 	dir := t.TempDir()
 	if err := testenv.Build(dir, testenv.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("go", "list", "std").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	std := strings.Fields(string(out))
-	for program, forbidden := range map[string]string{
-		"healthprobe": `^(net|crypto|encoding|text|archive)(/|$)`,
-		"healthctl":   `^(net|crypto|encoding|archive)(/|$)`,
+	std := goList(t, "std")
+	const network = `^(net|crypto)(/|$)`
+	for _, row := range []struct{ name, pkg, forbidden string }{
+		{"healthprobe", "./cmd/healthprobe", `^(net|crypto|encoding|text|archive)(/|$)`},
+		{"healthctl", "./cmd/healthctl", `^(net|crypto|encoding|archive)(/|$)`},
+		{"package writer", "./writer", network},
 	} {
-		linked := linkedPackages(t, filepath.Join(dir, program), std)
-		for _, pkg := range linked {
-			if regexp.MustCompile(forbidden).MatchString(pkg) {
-				t.Errorf("%s contains %s", program, pkg)
+		var contains []string
+		if row.pkg == "./writer" {
+			contains = slices.DeleteFunc(goList(t, "-f", `{{join .Imports "\n"}}`, row.pkg), func(pkg string) bool { return !slices.Contains(std, pkg) })
+		} else {
+			contains = linkedPackages(t, filepath.Join(dir, row.name), std)
+		}
+		for forbidden, packages := range map[string][]string{row.forbidden: contains, network: goList(t, "-deps", row.pkg)} {
+			for _, pkg := range packages {
+				if regexp.MustCompile(forbidden).MatchString(pkg) {
+					t.Errorf("%s contains %s", row.name, pkg)
+				}
 			}
 		}
-		row := regexp.MustCompile(`(?m)^\| ` + program + ` \| ([^|]*) \|`).FindStringSubmatch(docText(t, "SECURITY.md"))
-		if row == nil {
-			t.Fatalf("SECURITY.md says nothing of %s", program)
+		line := regexp.MustCompile(`(?m)^\| ` + row.name + ` \| ([^|]*) \|`).FindStringSubmatch(docText(t, "SECURITY.md"))
+		if line == nil {
+			t.Fatalf("SECURITY.md says nothing of %s", row.name)
 		}
 		var named []string
-		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line[1], -1) {
 			named = append(named, m[1])
 		}
 		// Another version of Go, or another architecture, may need a package more or less.
-		if strings.HasPrefix(runtime.Version(), "go1.26") && runtime.GOARCH == "amd64" && !slices.Equal(named, linked) {
-			t.Errorf("SECURITY.md says that %s contains\n%q, but it is\n%q", program, named, linked)
+		if strings.HasPrefix(runtime.Version(), "go1.26") && runtime.GOARCH == "amd64" && !slices.Equal(named, contains) {
+			t.Errorf("SECURITY.md says that %s contains\n%q, but it is\n%q", row.name, named, contains)
 		}
 	}
+}
+
+// goList returns what go list prints.
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(out))
 }
 
 // linkedPackages returns the packages of std that have symbols in a program, without

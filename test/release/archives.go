@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 const (
@@ -24,11 +26,13 @@ const (
 // release is what the checks have learned of the directory so far.
 type release struct {
 	dir      string
+	tmp      string            // a directory for the checks
 	files    map[string][]byte // all but the checksums and their signature
 	archives []archive
 	version  string // v1.2.3, or a pseudo-version
 	commit   string
 	compiler string // the version of Go
+	rebuilt  bool   // the same bytes were made again here
 }
 
 // archive is an archive of the two programs.
@@ -140,7 +144,7 @@ func (r *release) checkBuild(a archive, program string) error {
 		{"commit", setting["vcs.revision"], r.commit},
 		{"changes", setting["vcs.modified"], "false"},
 		{"version of Go", info.GoVersion, r.compiler},
-		{"platform", setting["GOOS"] + "_" + setting["GOARCH"] + variant(setting["GOARM"]), a.os + "_" + a.arch},
+		{"platform", setting["GOOS"] + "_" + testenv.Arch{Name: setting["GOARCH"], ARM: setting["GOARM"]}.String(), a.os + "_" + a.arch},
 	} {
 		if c.got != c.want || c.got == "" {
 			return fmt.Errorf("its %s is %q, want %q", c.what, c.got, c.want)
@@ -149,21 +153,22 @@ func (r *release) checkBuild(a archive, program string) error {
 	return nil
 }
 
-func variant(arm string) string {
-	if arm == "" {
-		return ""
+// write writes a program to a file.
+func (r *release) write(a archive, program string) (path string, err error) {
+	dir := filepath.Join(r.tmp, a.base)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
 	}
-	return "v" + arm
+	path = filepath.Join(dir, program)
+	return path, os.WriteFile(path, a.programs[program], 0o755)
 }
 
 // unpack returns the regular files of an archive, which may be compressed.
 func unpack(content []byte) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	var in io.Reader = bytes.NewReader(content)
-	if z, err := gzip.NewReader(in); err == nil {
+	if z, err := gzip.NewReader(bytes.NewReader(content)); err == nil {
 		in = z
-	} else {
-		in = bytes.NewReader(content)
 	}
 	for r := tar.NewReader(in); ; {
 		h, err := r.Next()

@@ -136,26 +136,24 @@ func decode(layout map[string][]byte, d descriptor, v any) error {
 
 // checkContainer has podman, which reads OCI layouts, run both programs of the image.
 func checkContainer(r *release) (string, error) {
+	if !r.rebuilt {
+		return "", errNotRebuilt
+	}
 	if _, err := exec.LookPath("podman"); err != nil {
 		return "", unchecked{err}
 	}
-	if runtime.GOOS != "linux" || !slices.ContainsFunc(r.archives, func(a archive) bool { return a.os == "linux" && a.arch == runtime.GOARCH }) {
-		return "", unchecked{errors.New("there is no image for " + runtime.GOOS + "/" + runtime.GOARCH)}
+	if !slices.ContainsFunc(r.archives, func(a archive) bool { return a.os == "linux" && a.arch == runtime.GOARCH }) {
+		return "", unchecked{errors.New("there is no image for " + runtime.GOARCH)}
 	}
-	dir, err := os.MkdirTemp("", "healthprobe-release-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
 	dist, err := filepath.Abs(r.dir)
 	if err != nil {
 		return "", err
 	}
 	for program, entry := range map[string]string{"healthprobe": "direct", "healthctl": "runtime"} {
-		cmd := exec.Command("podman", "--root="+dir+"/root", "--runroot="+dir+"/runroot", "--storage-driver=vfs", "--events-backend=file",
+		cmd := exec.Command("podman", "--root="+r.tmp+"/root", "--runroot="+r.tmp+"/runroot", "--storage-driver=vfs", "--events-backend=file",
 			"run", "--quiet", "--rm", "--network=none", "--read-only", "--cap-drop=all", "--entrypoint=/"+program,
 			"oci-archive:"+filepath.Join(dist, r.imageFile()), "-version")
-		cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+		cmd.Env = append(os.Environ(), "TMPDIR="+r.tmp)
 		var errs strings.Builder
 		cmd.Stderr = &errs
 		out, err := cmd.Output()

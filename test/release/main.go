@@ -29,7 +29,7 @@ var checks = []check{
 	{"archives", checkArchives},
 	{"modules", checkModules},
 	{"image", checkImage},
-	{"rebuild", checkRebuild}, // before anything in DIST is run
+	{"rebuild", checkRebuild}, // what cannot be made again is not run
 	{"programs", checkPrograms},
 	{"container", checkContainer},
 	{"vulnerabilities", checkVulnerabilities},
@@ -49,7 +49,13 @@ func main() {
 // verify makes all checks and returns the exit status. It ends at the first that
 // fails: what is damaged is not run.
 func verify(dist string) (status int) {
-	r := &release{dir: dist}
+	tmp, err := os.MkdirTemp("", "healthprobe-release-")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer os.RemoveAll(tmp)
+	r := &release{dir: dist, tmp: tmp}
 	for _, c := range checks {
 		found, err := c.run(r)
 		var not unchecked

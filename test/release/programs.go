@@ -17,19 +17,15 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-var errNotLinux = unchecked{errors.New("only Linux, with GNU tar and perhaps qemu-user, can do this")}
+// errNotRebuilt is why something was not run.
+var errNotRebuilt = unchecked{errors.New("not run, for it has not been made again here")}
 
 // checkPrograms runs the programs for Linux, by qemu-user where it must, and compares
 // what they say of themselves.
 func checkPrograms(r *release) (string, error) {
-	if runtime.GOOS != "linux" {
-		return "", errNotLinux
+	if !r.rebuilt {
+		return "", errNotRebuilt
 	}
-	dir, err := os.MkdirTemp("", "healthprobe-release-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
 	ran, others := 0, 0
 	for _, a := range r.archives {
 		if a.os != "linux" {
@@ -41,8 +37,8 @@ func checkPrograms(r *release) (string, error) {
 			return "", fmt.Errorf("%s: no such architecture", a.base)
 		}
 		for program, entry := range map[string]string{"healthprobe": "direct", "healthctl": "runtime"} {
-			path := filepath.Join(dir, program)
-			if err := os.WriteFile(path, a.programs[program], 0o755); err != nil {
+			path, err := r.write(a, program)
+			if err != nil {
 				return "", err
 			}
 			argv, err := testenv.Archs[i].Emulate(path)
@@ -53,7 +49,6 @@ func checkPrograms(r *release) (string, error) {
 			if want := r.says(program, testenv.Archs[i].Name, entry); err != nil || string(out) != want {
 				return "", fmt.Errorf("%s: %s -version says %q, %v, want %q", a.base, program, out, err, want)
 			}
-			os.Remove(path)
 		}
 		ran++
 	}
@@ -108,16 +103,11 @@ func checkVulnerabilities(r *release) (string, error) {
 	if answer.StatusCode != http.StatusOK {
 		return "", unchecked{fmt.Errorf("the database %s answers %s", vulnerabilityDatabase, answer.Status)}
 	}
-	dir, err := os.MkdirTemp("", "healthprobe-release-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
 	n := 0
 	for _, a := range r.archives {
-		for program, content := range a.programs {
-			path := filepath.Join(dir, program)
-			if err := os.WriteFile(path, content, 0o755); err != nil {
+		for program := range a.programs {
+			path, err := r.write(a, program)
+			if err != nil {
 				return "", err
 			}
 			cmd := exec.Command("go", "run", "golang.org/x/vuln/cmd/govulncheck@v1.9.0", "-db", vulnerabilityDatabase, "-mode=binary", path)
@@ -134,14 +124,9 @@ func checkVulnerabilities(r *release) (string, error) {
 // with the version of Go that they name, and compares all files.
 func checkRebuild(r *release) (string, error) {
 	if runtime.GOOS != "linux" {
-		return "", errNotLinux
+		return "", unchecked{errors.New("release.sh needs GNU tar, so this needs Linux")}
 	}
-	dir, err := os.MkdirTemp("", "healthprobe-release-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	clone, again := filepath.Join(dir, "clone"), filepath.Join(dir, "dist")
+	clone, again := filepath.Join(r.tmp, "clone"), filepath.Join(r.tmp, "dist")
 	run := func(name string, args ...string) error {
 		cmd := exec.Command(name, args...)
 		if name != "git" {
@@ -167,7 +152,9 @@ func checkRebuild(r *release) (string, error) {
 	if err := run("./release.sh", name, again); err != nil {
 		return "", err
 	}
-	return r.compare(again)
+	found, err := r.compare(again)
+	r.rebuilt = err == nil
+	return found, err
 }
 
 // platforms returns what release.sh has been given as PLATFORMS.

@@ -30,7 +30,7 @@ func newClone(t *testing.T, tag string) (dir string) {
 		t.Fatal(err)
 	}
 	dir = filepath.Join(t.TempDir(), "clone")
-	// cp rather than git: what is here may have been unpacked from an archive.
+	// tar rather than git: what is here may have been unpacked from an archive.
 	command(t, root, "sh", "-c", `mkdir "$0" && tar --exclude=./.git --exclude=./bin --exclude=./dist -cf - . | tar -xf - -C "$0"`, dir)
 	for _, args := range [][]string{{"init", "--quiet"}, {"add", "."}, {"commit", "--quiet", "--message=all"}, {"tag", tag}} {
 		command(t, dir, "git", args...)
