@@ -18,7 +18,7 @@ type Options struct {
 }
 
 // PrebuiltEnv is a variable for a machine without the go command, such as those
-// of test/machine. It names a directory with the outcome of two builds: release,
+// of test/integration/machine. It names a directory with the outcome of two builds: release,
 // which is that of build.sh, and plain.
 const PrebuiltEnv = "HEALTHPROBE_TEST_PREBUILT"
 

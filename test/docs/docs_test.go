@@ -1,6 +1,6 @@
 //go:build linux
 
-package healthprobe_test
+package docs
 
 import (
 	"encoding/json"
@@ -15,24 +15,28 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// The documents are tested like the rest, so that they cannot rot: every
-// command, program, example and message in README.md and docs is run, or
-// compared with what is tested elsewhere. Each kind of code block has its check
-// in docCheckers; a block of any other kind fails.
+// root is the module's, from where the tests of this package run. All paths below
+// are relative to it.
+const root = "../.."
 
 // docPages are README.md and all of docs, which hold code blocks and links.
 func docPages(t *testing.T) []string {
 	t.Helper()
-	pages, err := filepath.Glob("docs/*.md")
-	if err != nil || len(pages) < 9 {
-		t.Fatalf("only %q in docs: %v", pages, err)
+	paths, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
+	if err != nil || len(paths) < 9 {
+		t.Fatalf("only %q in docs: %v", paths, err)
 	}
-	return append([]string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"}, pages...)
+	pages := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"}
+	for _, path := range paths {
+		pages = append(pages, "docs/"+filepath.Base(path))
+	}
+	return pages
 }
 
+// docText returns the text of a file of the module.
 func docText(t *testing.T, path string) string {
 	t.Helper()
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(filepath.Join(root, path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +86,7 @@ var docCheckers = map[string]func(t *testing.T, bin string, blocks []docBlock){
 	"go":         docGo,
 	"sh":         docShell,
 	"python":     docPython,
-	"dockerfile": docArgvs, // test/containers builds the README's
+	"dockerfile": docArgvs, // test/integration/containers builds the README's
 	"yaml":       docExamples,
 	"json":       docExamples,
 	"ini":        docExamples,
@@ -130,12 +134,12 @@ func docExamples(t *testing.T, bin string, blocks []docBlock) {
 		return regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(s, "")
 	}
 	for _, b := range blocks {
-		if strings.HasPrefix(b.text, "services:\n") { // a whole Compose file: test/engines loads it
+		if strings.HasPrefix(b.text, "services:\n") { // a whole Compose file: test/integration/engines loads it
 			continue
 		}
-		paths, _ := filepath.Glob("examples/" + suffix[b.language])
+		paths, _ := filepath.Glob(filepath.Join(root, "examples", suffix[b.language]))
 		if !slices.ContainsFunc(paths, func(path string) bool {
-			return strings.Contains(squeeze(docText(t, path)), squeeze(b.text))
+			return strings.Contains(squeeze(docText(t, "examples/"+filepath.Base(path))), squeeze(b.text))
 		}) {
 			t.Errorf("%v stands in none of %q:\n%s", b, paths, b.text)
 		}
@@ -190,7 +194,7 @@ func TestDocsLinks(t *testing.T) {
 			if path != "" {
 				target = filepath.Join(filepath.Dir(page), path)
 			}
-			if _, err := os.Stat(target); err != nil {
+			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
 				t.Errorf("%s links to %s: %v", page, m[1], err)
 				continue
 			}

@@ -1,4 +1,4 @@
-package healthprobe_test
+package docs
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 //go:build linux
 
-package healthprobe_test
+package docs
 
 import (
 	"encoding/json"
@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,57 +41,6 @@ func docPython(t *testing.T, bin string, blocks []docBlock) {
 	if programs == 0 {
 		t.Error("no whole program")
 	}
-}
-
-// TestDocsWriter: the program in docs/state.md that writes the files itself gets
-// on with healthctl.
-func TestDocsWriter(t *testing.T) {
-	bin := t.TempDir()
-	if err := testenv.Build(bin, testenv.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	blocks, _ := docSplit(t, "docs/state.md")
-	i := slices.IndexFunc(blocks, func(b docBlock) bool { return b.language == "python" })
-	if i < 0 {
-		t.Fatal("docs/state.md has no program")
-	}
-	a := newApp(t, bin, testenv.LookPath(t, "python3", "python3"), "-c", blocks[i].text)
-	healthctl := func(args ...string) string {
-		cmd := exec.Command(filepath.Join(bin, "healthctl"), args...)
-		cmd.Env = a.env
-		out, _ := cmd.CombinedOutput() // it says itself what is wrong
-		return string(out)
-	}
-
-	// It waits for the lock, and then does what load does to a previous state.
-	self := strconv.Itoa(os.Getpid())
-	if out := healthctl("load", "-pid", self) + healthctl("set", "0") + healthctl("set", "3", "an old reason"); out != "" {
-		t.Fatal(out)
-	}
-	lock, err := os.OpenFile(a.path("run/web/.lock"), os.O_RDWR, 0)
-	a.must(err)
-	a.must(syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
-	a.start()
-	waits := regexp.MustCompile(fmt.Sprintf(`-> FLOCK +ADVISORY +WRITE %d `, a.cmd.Process.Pid))
-	a.await("a wait for the lock", func() bool { return waits.MatchString(docText(t, "/proc/locks")) })
-	a.says("^unhealthy: web: error 3: an old reason$")
-	a.must(lock.Close())
-	a.awaits("^$", "-strict")
-	a.says(fmt.Sprintf("^healthy: web: pid %d, identity verified, ", a.cmd.Process.Pid), "-v")
-	if reason := a.read("run/web/reason"); reason != "" {
-		t.Errorf("the reason of the previous run is left: %q", reason)
-	}
-
-	// healthctl takes it for the owner, and a heartbeat leaves the code alone.
-	if out := healthctl("load", "-pid", self); !strings.Contains(out, " owns the unit and is alive: ") {
-		t.Errorf("a load by another process: %q", out)
-	}
-	if out := healthctl("set", "-pid", strconv.Itoa(a.cmd.Process.Pid), "3", "upstream db unreachable"); out != "" {
-		t.Error(out)
-	}
-	a.backdate("run/web/error")
-	a.awaits("^$", "-live", "-max-age", "1h")
-	a.says("^unhealthy: web: error 3: upstream db unreachable$")
 }
 
 // TestDocsEntrypoint runs the shell entrypoint of docs/applications.md. It becomes
@@ -126,10 +74,62 @@ func TestDocsEntrypoint(t *testing.T) {
 	}
 }
 
+// TestDocsSlowStart runs the entrypoint of docs/applications.md for a server that
+// needs a while: it is alive, but not ready until another program says so.
+func TestDocsSlowStart(t *testing.T) {
+	bin, dir := t.TempDir(), t.TempDir()
+	if err := testenv.Build(bin, testenv.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	blocks, _ := docSplit(t, "docs/applications.md")
+	i := slices.IndexFunc(blocks, func(b docBlock) bool { return strings.Contains(b.text, "healthctl exec -set 1 ") })
+	if i < 0 {
+		t.Fatal("docs/applications.md has no such entrypoint")
+	}
+	for name, text := range map[string]string{
+		"entrypoint": strings.NewReplacer("/healthctl", bin+"/healthctl", "/app/", dir+"/").Replace(blocks[i].text),
+		"ready":      "#!/bin/sh\ntest -e " + dir + "/listening\n",
+		"server":     "#!/bin/sh\nexec sleep 600\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	app := exec.Command(filepath.Join(dir, "entrypoint"))
+	app.Env = docEnv(bin, t.TempDir())
+	if err := app.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer app.Wait()
+	defer app.Process.Kill()
+	probe := func(args ...string) string {
+		cmd := exec.Command(filepath.Join(bin, "healthprobe"), args...)
+		cmd.Env = app.Env
+		out, _ := cmd.CombinedOutput()
+		return string(out)
+	}
+	await := func(want string) {
+		for line := probe(); line != want; line = probe() {
+			if strings.Contains(line, "healthprobe: ") { // else the test's time-out ends this
+				t.Fatal(line)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	await("unhealthy: web: error 1: starting\n")
+	if line := probe("-live"); line != "" {
+		t.Error(line)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "listening"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	await("")
+}
+
 // docGo compiles each Go block and wants it formatted. A whole program is taken
 // through its life.
 func docGo(t *testing.T, bin string, blocks []docBlock) {
-	root, err := testenv.Root()
+	module, err := testenv.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func docGo(t *testing.T, bin string, blocks []docBlock) {
 		if err := os.WriteFile(source, []byte(docFile(b.text)), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		replace[filepath.Join(root, name, "main.go")] = source
+		replace[filepath.Join(module, name, "main.go")] = source
 		packages = append(packages, "./"+name)
 		if strings.Contains(b.text, "\nfunc main()") {
 			programs = append(programs, name)
@@ -156,8 +156,9 @@ func docGo(t *testing.T, bin string, blocks []docBlock) {
 	if err := os.WriteFile(overlay, config, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"build", "-overlay", overlay, "-o", dir + "/"}, packages...)
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+	build := exec.Command("go", append([]string{"build", "-overlay", overlay, "-o", dir + "/"}, packages...)...)
+	build.Dir = module
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", blocks, err, out)
 	}
 	for _, name := range programs {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package healthprobe_test
+package docs
 
 import (
 	"debug/elf"
@@ -61,7 +61,9 @@ func TestSecurity(t *testing.T) {
 // goList returns what go list prints.
 func goList(t *testing.T, args ...string) []string {
 	t.Helper()
-	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+	cmd.Dir = root
+	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // The limits of a container are those of its cgroup. These tests are about the
-// probe in a cgroup of v2, without an engine; test/containers has the engines.
+// probe in a cgroup of v2, without an engine; test/integration/containers has the engines.
 
 // TestPidsMax runs the probe in a cgroup that may have no more processes. One that
 // is moved there may exceed the limit. One that is started there may not.
@@ -88,7 +88,7 @@ type group struct {
 }
 
 // newGroup creates a cgroup. It skips the test where it cannot, also with CI=true:
-// in the machines that test/machine boots, a skipped test is a failure.
+// in the machines that test/integration/machine boots, a skipped test is a failure.
 func newGroup(t testing.TB) *group {
 	t.Helper()
 	const root = "/sys/fs/cgroup"

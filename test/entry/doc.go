@@ -16,7 +16,7 @@
 //     TestNoArguments run the probe where little works: no processes or memory
 //     left, closed descriptors, odd environments and arguments.
 //   - TestPidsMax and TestMemoryMax do it in a cgroup of v2 that is at its limit.
-//     They skip where there is none; test/machine boots kernels that have it.
+//     They skip where there is none; test/integration/machine boots kernels that have it.
 //   - TestCannotStart forbids the one system call that the stub itself needs.
 //   - FuzzEntries compares the entries with each other on the same input.
 //

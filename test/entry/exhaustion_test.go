@@ -15,7 +15,7 @@ import (
 // no resources left, it returns the right status and its usual line in every run,
 // for one unit and for as many as there may be. The names are those of reexec. An
 // emulator itself needs more than is left, so other architectures than this machine's
-// are tested in test/machine.
+// are tested in test/integration/machine.
 func TestExhaustion(t *testing.T) {
 	for _, how := range []string{
 		"no processes",
@@ -32,7 +32,7 @@ func TestExhaustion(t *testing.T) {
 }
 
 // checkAnswers runs the direct entries by way of the command limit, if there is one:
-// they must be right in 200 of 200 runs, or of 3 in the slow machines of test/machine.
+// they must be right in 200 of 200 runs, or of 3 in the slow machines of test/integration/machine.
 // The runtime entry may fail, so its count is only logged.
 func checkAnswers(t *testing.T, limit []string, how invocation) {
 	t.Helper()

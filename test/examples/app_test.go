@@ -1,6 +1,6 @@
 //go:build linux
 
-package healthprobe_test
+package examples
 
 import (
 	"bytes"
@@ -20,6 +20,17 @@ import (
 
 // patience is how long the test waits for anything.
 const patience = 2 * time.Minute
+
+// example returns the path of a file in the directory examples. It reads the file,
+// so that the test cache notices a change.
+func example(t *testing.T, name string) (path string) {
+	t.Helper()
+	path = filepath.Join("../../examples", name)
+	if _, err := os.ReadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // An app is an example, and what it needs: a spool directory, an upstream that
 // can be closed, and a healthctl that holds each set until there is a file open, and wants
@@ -42,8 +53,8 @@ func newApp(t *testing.T, bin string, argv ...string) *app {
 	t.Cleanup(a.upstream.close)
 	a.must(os.WriteFile(a.path("healthctl"), fmt.Appendf(nil,
 		"#!/bin/sh\ncase \"$*\" in [!s]* | *' -- '* | *' 0') ;; *) exit 2 ;; esac\n[ $1 != set ] || while [ ! -e %s/open ]; do sleep 0.05; done\nexec %s/healthctl \"$@\"\n", a.dir, bin), 0o755))
-	a.env = append(docEnv(bin, a.path("run")), "SPOOL="+a.path("spool"), "HEALTHCTL="+a.path("healthctl"), "PORT=0",
-		"MAX_AGE=2", "UPSTREAM="+a.upstream.address)
+	a.env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "LIVENESS_RUNDIR="+a.path("run"), "LIVENESS_UNIT_NAME=web",
+		"SPOOL="+a.path("spool"), "HEALTHCTL="+a.path("healthctl"), "PORT=0", "MAX_AGE=2", "UPSTREAM="+a.upstream.address)
 	t.Cleanup(func() {
 		if a.cmd != nil && a.cmd.ProcessState == nil {
 			a.cmd.Process.Kill()

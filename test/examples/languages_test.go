@@ -1,12 +1,11 @@
 //go:build linux
 
-package healthprobe_test
+package examples
 
 import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,8 +30,7 @@ func TestLanguages(t *testing.T) {
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			a := newApp(t, bin, testenv.LookPath(t, l.program, l.pkg), filepath.Join("examples", l.source))
-			docText(t, filepath.Join("examples", l.source)) // so that the test cache notices a change
+			a := newApp(t, bin, testenv.LookPath(t, l.program, l.pkg), example(t, l.source))
 			languageStart(a)
 			languageLife(a)
 			languageRestart(a)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package healthprobe_test
+package examples
 
 import (
 	"fmt"
@@ -18,8 +18,7 @@ func TestPrefork(t *testing.T) {
 	if err := testenv.Build(bin, testenv.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	docText(t, "examples/prefork.py") // so that the test cache notices a change
-	a := newApp(t, bin, testenv.LookPath(t, "python3", "python3"), "examples/prefork.py")
+	a := newApp(t, bin, testenv.LookPath(t, "python3", "python3"), example(t, "prefork.py"))
 	units := []string{"web", "web-1", "web-2"}
 	pid := func(unit string) int {
 		n, err := strconv.Atoi(a.read("run/" + unit + "/pid"))

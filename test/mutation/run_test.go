@@ -18,13 +18,13 @@ import (
 // laboratory runs tests on mutants.
 type laboratory struct {
 	root  string
-	tests string // the compiled tests of the root package
+	tests string // a directory with the compiled tests of test/script and test/docs
 }
 
 func newLaboratory(t *testing.T, root string) *laboratory {
 	t.Helper()
-	lab := &laboratory{root, filepath.Join(t.TempDir(), "root.test")}
-	cmd := exec.Command("go", "test", "-c", "-o", lab.tests, ".")
+	lab := &laboratory{root, t.TempDir()}
+	cmd := exec.Command("go", "test", "-c", "-o", lab.tests+"/", "./test/script", "./test/docs")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd, err, out)
@@ -34,14 +34,14 @@ func newLaboratory(t *testing.T, root string) *laboratory {
 
 // A stage is some tests that may find a mutant.
 type stage struct {
-	pkg  string // its unit tests
-	run  string // or these tests of the root package
+	pkg  string
+	run  string // these tests, which build the programs in child processes; "": all
 	arch string // GOARCH, if it is not this machine's
 }
 
 // stages returns the tests for a file, the fastest first.
 func stages(file string) []stage {
-	scripts, messages := stage{run: "^TestScript$/^direct$"}, stage{run: "^TestMessages$"}
+	scripts, messages := stage{pkg: "test/script", run: "^TestScript$/^direct$"}, stage{pkg: "test/docs", run: "^TestMessages$"}
 	if file == "internal/state/time_linux.go" && runtime.GOARCH == "amd64" { // much of it is for 32 bits
 		return append([]stage{{pkg: "internal/state", arch: "386"}}, stages("internal/state/reader.go")...)
 	}
@@ -96,21 +96,23 @@ func (lab *laboratory) try(m mutant, dir string) (found, output string, err erro
 			return "", "", fmt.Errorf("%v: %v\n%s", s, err, out)
 		}
 		if failed {
-			return s.pkg + s.run, out, nil
+			return s.pkg + " " + s.run, out, nil
 		}
 	}
 	return "", "", nil
 }
 
-// runStage runs the tests of a stage. Those of the root package build the programs
-// in child processes, and GOFLAGS tells these about the overlay.
+// runStage runs the tests of a stage. GOFLAGS tells the go command about the overlay,
+// also where tests build the programs.
 func (lab *laboratory) runStage(s stage, overlay string) (output string, failed bool, err error) {
 	argv := []string{"go", "test", "-count=1", "-vet=off", "-failfast", "-timeout=30s", "./" + s.pkg}
-	if s.run != "" {
-		argv = []string{lab.tests, "-test.failfast", "-test.timeout=120s", "-test.run=" + s.run}
+	dir := lab.root
+	if s.run != "" { // the mutant is in what they build, so they themselves are compiled once
+		argv = []string{filepath.Join(lab.tests, filepath.Base(s.pkg)+".test"), "-test.failfast", "-test.timeout=120s", "-test.run=" + s.run}
+		dir = filepath.Join(lab.root, s.pkg)
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir = lab.root
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
 	if s.arch != "" {
 		cmd.Env = append(cmd.Env, "GOARCH="+s.arch)

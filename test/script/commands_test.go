@@ -1,9 +1,10 @@
 //go:build linux
 
-package healthprobe_test
+package script
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/healthprobe/healthprobe/internal/testenv"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 )
@@ -198,6 +200,24 @@ func lock(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB))
 }
 
+// example NAME gives the script one of the examples: a copy of a file, or a
+// program built from a directory.
+func example(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: example NAME")
+	}
+	from, to := filepath.Join(root, "examples", args[0]), ts.MkAbs(args[0])
+	st, err := os.Stat(from)
+	ts.Check(err)
+	if st.IsDir() {
+		ts.Check(testenv.BuildPackage(to, "./examples/"+args[0]))
+		return
+	}
+	held, err := os.ReadFile(from)
+	ts.Check(err)
+	ts.Check(os.WriteFile(to, held, st.Mode()))
+}
+
 // leaderless is a program whose first thread has ended while another runs, as
 // after pthread_exit in main: ps shows a zombie.
 func leaderless() {
@@ -224,4 +244,27 @@ func rawenv() {
 		err = syscall.Exec(path, argv, os.Args[1:end])
 	}
 	panic(err)
+}
+
+// endings FILE... kills the process whose pid is in each file, if it has not ended
+// yet, and prints what is left of it. Unlike a shell it reaps none.
+func endings() {
+	for _, name := range os.Args[1:] {
+		held, err := os.ReadFile(name)
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(held)))
+		if err != nil || pid < 2 {
+			panic(fmt.Sprintf("%s holds %q: %v", name, held, err))
+		}
+		left := ""
+		for ; left == ""; time.Sleep(time.Millisecond) {
+			syscall.Kill(pid, syscall.SIGKILL)
+			switch stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); {
+			case err != nil:
+				left = "reaped"
+			case strings.Contains(string(stat), ") Z "):
+				left = "zombie"
+			}
+		}
+		fmt.Printf("%s: %s\n", name, left)
+	}
 }

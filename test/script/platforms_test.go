@@ -1,6 +1,6 @@
 //go:build linux
 
-package healthprobe_test
+package script
 
 import (
 	"bytes"

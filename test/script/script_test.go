@@ -1,10 +1,6 @@
 //go:build linux
 
-// Package healthprobe_test runs the scripts in testdata/script against the
-// built programs: `go test . -run TestScript/direct/set-reason`. The commands
-// that the scripts have beside those of testscript are in
-// script_commands_test.go.
-package healthprobe_test
+package script
 
 import (
 	"fmt"
@@ -19,6 +15,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// root is the module's, from where the tests of this package run.
+const root = "../.."
+
 // target is a build of the two programs. Every script has to pass with each.
 type target struct {
 	name  string
@@ -27,7 +26,7 @@ type target struct {
 }
 
 // targets returns both entries of this machine, and the direct entry of each other
-// architecture. Most of what an emulated one takes is the Go runtime of healthctl.
+// architecture.
 func targets() []target {
 	own := testenv.Arch{Name: runtime.GOARCH}
 	all := []target{{"runtime", own, "runtime"}}
@@ -52,19 +51,23 @@ func TestScript(t *testing.T) {
 	if err := os.Chmod(tmp, 0o755); err != nil { // some scripts become another user
 		t.Fatal(err)
 	}
+	release := filepath.Join(tmp, "release")
+	if err := testenv.Build(release, testenv.Options{}); err != nil {
+		t.Fatal(err)
+	}
 	for _, target := range targets() {
 		t.Run(target.name, func(t *testing.T) {
 			t.Parallel()
-			bin := target.build(t, filepath.Join(tmp, target.name))
+			bins := target.build(t, filepath.Join(tmp, target.name), release)
 			work := filepath.Join(tmp, target.name, "work")
 			if err := os.MkdirAll(work, 0o755); err != nil {
 				t.Fatal(err)
 			}
 			testscript.Run(t, testscript.Params{
-				Dir:                "testdata/script",
+				Files:              target.scripts(t),
 				WorkdirRoot:        work,
 				RequireUniqueNames: true,
-				Setup:              func(e *testscript.Env) error { return target.setup(e, bin) },
+				Setup:              func(e *testscript.Env) error { return target.setup(e, bins) },
 				Condition:          target.condition,
 				Cmds:               commands,
 			})
@@ -72,36 +75,65 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// build builds the programs below dir and returns the directory to put in PATH.
-// For an emulated target, that directory has wrapper scripts of the same names.
-func (target target) build(t *testing.T, dir string) (bin string) {
-	bin = filepath.Join(dir, "bin")
-	if err := testenv.Build(bin, testenv.Options{Arch: target.arch, Plain: target.entry == "runtime"}); err != nil {
+// bins has the directories of the programs.
+type bins struct {
+	path     string // what to put at the front of PATH
+	emulated string // a directory with the healthctl of an emulated target
+}
+
+// build builds the programs below dir. Of a target that this machine does not run
+// itself, shell scripts of their names start the emulator. There healthctl is that of
+// release, a build for this machine: emulated, its Go runtime would take most of the time.
+func (target target) build(t *testing.T, dir, release string) bins {
+	if target.entry == "direct" && target.arch.Name == runtime.GOARCH {
+		return bins{path: release}
+	}
+	built := filepath.Join(dir, "bin")
+	if err := testenv.Build(built, testenv.Options{Arch: target.arch, Plain: target.entry == "runtime"}); err != nil {
 		t.Fatal(err)
 	}
 	if target.arch.Native() {
-		return bin
-	}
-	wrappers := filepath.Join(dir, "emulated")
-	if err := os.Mkdir(wrappers, 0o755); err != nil {
-		t.Fatal(err)
+		return bins{path: built}
 	}
 	for _, name := range []string{"healthprobe", "healthctl"} {
-		command := target.arch.Command(t, filepath.Join(bin, name))
+		command := target.arch.Command(t, filepath.Join(built, name))
 		if command == nil {
 			t.Skip("see above")
 		}
 		script := "#!/bin/sh\nexec " + strings.Join(command, " ") + " \"$@\"\n"
-		if err := os.WriteFile(filepath.Join(wrappers, name), []byte(script), 0o755); err != nil {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name, name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return wrappers
+	return bins{filepath.Join(dir, "healthprobe") + ":" + release, filepath.Join(dir, "healthctl")}
+}
+
+// scripts returns what the target has to pass: all, or if it is emulated, what runs
+// healthprobe.
+func (target target) scripts(t *testing.T) (paths []string) {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(root, "testdata/script/*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range all {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if target.arch.Native() || strings.Contains(string(text), "healthprobe") {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // setup prepares a script's environment: the programs are in PATH, and they ask
 // for the unit web in the directory run, which is still empty.
-func (target target) setup(e *testscript.Env, bin string) error {
+func (target target) setup(e *testscript.Env, bins bins) error {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return err
@@ -110,7 +142,8 @@ func (target target) setup(e *testscript.Env, bin string) error {
 	if err != nil {
 		return err
 	}
-	e.Setenv("PATH", bin+":"+e.Getenv("PATH"))
+	e.Setenv("PATH", bins.path+":"+e.Getenv("PATH"))
+	e.Setenv("EMULATED", bins.emulated)
 	e.Setenv("LIVENESS_RUNDIR", filepath.Join(e.WorkDir, "run"))
 	e.Setenv("LIVENESS_UNIT_NAME", "web")
 	e.Setenv("BOOT", strings.TrimSpace(string(boot)))
@@ -129,7 +162,8 @@ func (target target) setup(e *testscript.Env, bin string) error {
 
 // condition adds to the conditions of testscript:
 //
-//	[emulated]    the programs run under qemu-user
+//	[emulated]    healthprobe runs under qemu-user, and so does healthctl
+//	              with $EMULATED at the front of PATH
 //	[root]        the script may become another user
 //	[namespaces]  the script may make mount, pid and host name namespaces
 //

@@ -15,8 +15,8 @@ import (
 // program is noticed.
 var tree = sync.OnceValues(func() (dir string, err error) {
 	dir = filepath.Join(workdir, "tree")
-	args := []string{"-R", "../../Dockerfile.scratch", "../../.dockerignore", "../../build.sh", "../../go.mod", "../../go.sum",
-		"../../cmd", "../../internal", "../../writer", "../../examples", dir}
+	args := []string{"-R", "../../../Dockerfile.scratch", "../../../.dockerignore", "../../../build.sh", "../../../go.mod", "../../../go.sum",
+		"../../../cmd", "../../../internal", "../../../writer", "../../../examples", dir}
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return "", err
 	}

@@ -15,7 +15,7 @@ func TestCompose(t *testing.T) {
 	requireImages(t)
 	testenv.LookPath(t, "docker-compose", "docker-compose")
 	compose := func(args ...string) (stdout, stderr string, code int) {
-		return try(exec.Command("docker-compose", append([]string{"--file", "../../examples/compose.yaml",
+		return try(exec.Command("docker-compose", append([]string{"--file", "../../../examples/compose.yaml",
 			"--file", "testdata/offline.yaml", "--project-name", "example"}, args...)...))
 	}
 	if _, stderr, code := compose("config", "--quiet"); code != 0 {

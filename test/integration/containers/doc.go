@@ -1,6 +1,6 @@
 // Package containers tests the programs in containers of real engines. Run it with
 //
-//	go test -tags containers ./test/containers
+//	go test -tags containers ./test/integration/containers
 //
 // It starts a private dockerd (its own socket, data and cgroup, no network), imports a stand-in for
 // golang:1.26 that is made by debootstrap and from the Go on this machine, builds Dockerfile.scratch

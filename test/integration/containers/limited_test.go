@@ -52,7 +52,7 @@ func toolbox(t *testing.T) (dir string) {
 	if err := testenv.BuildPackage(filepath.Join(dir, "runtime"), "./cmd/healthprobe", "-ldflags=-w"); err != nil {
 		t.Fatal(err)
 	}
-	if err := sequence([]string{"install", "-m", "755", "../compat/testdata/check.bash", dir}); err != nil {
+	if err := sequence([]string{"install", "-m", "755", "../../compat/testdata/check.bash", dir}); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -34,11 +34,11 @@ func TestReadmeImage(t *testing.T) {
 // documented returns the first Dockerfile in README.md, or else in docs, that contains all parts.
 func documented(t *testing.T, parts ...string) (dockerfile string) {
 	t.Helper()
-	pages, err := filepath.Glob("../../docs/*.md")
+	pages, err := filepath.Glob("../../../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, page := range append([]string{"../../README.md"}, pages...) {
+	for _, page := range append([]string{"../../../README.md"}, pages...) {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

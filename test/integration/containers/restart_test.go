@@ -31,7 +31,7 @@ func TestRestart(t *testing.T) {
 		}
 	}
 	app := filepath.Join(dir, "app")
-	if err := testenv.BuildPackage(app, "./test/containers/testdata/app"); err != nil {
+	if err := testenv.BuildPackage(app, "./test/integration/containers/testdata/app"); err != nil {
 		t.Fatal(err)
 	}
 	id := start(t, "--network=none", "--read-only", "--user=65532:65532", "--cap-drop=ALL",

@@ -41,7 +41,7 @@ func scratch(t testing.TB) (rootfs string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := testenv.BuildPackage(filepath.Join(rootfs, "app"), "./test/containers/testdata/app"); err != nil {
+	if err := testenv.BuildPackage(filepath.Join(rootfs, "app"), "./test/integration/containers/testdata/app"); err != nil {
 		t.Fatal(err)
 	}
 	programs := build(t)

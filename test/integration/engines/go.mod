@@ -1,4 +1,4 @@
-module github.com/healthprobe/healthprobe/test/engines
+module github.com/healthprobe/healthprobe/test/integration/engines
 
 go 1.26.0
 

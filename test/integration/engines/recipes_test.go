@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-const root = "../../"
+const root = "../../../"
 
 func read(t *testing.T, path string) string {
 	t.Helper()

@@ -1,7 +1,7 @@
 // Package kubelet tests the programs under a real kubelet. Run it as root on Debian, with the packages
 // containerd, runc and crun:
 //
-//	cd test/kubelet && go test -count=1 ./...
+//	cd test/integration/kubelet && go test -count=1 ./...
 //
 // It is a module of its own, since a kubelet has many dependencies: the first run downloads some 100 MB and
 // builds it, which takes minutes. Without the packages the tests skip and name what is missing; with CI=true
@@ -18,5 +18,5 @@
 //
 // Benchmarks measure what an exec probe costs from end to end:
 //
-//	cd test/kubelet && go test -run '^$' -bench . -benchtime 50x
+//	cd test/integration/kubelet && go test -run '^$' -bench . -benchtime 50x
 package kubelet

@@ -1,4 +1,4 @@
-module github.com/healthprobe/healthprobe/test/kubelet
+module github.com/healthprobe/healthprobe/test/integration/kubelet
 
 go 1.26.0
 

@@ -22,7 +22,7 @@ import (
 // root is the directory of the project, and registry is where its example pods take images from. There
 // is no such registry: containerd has all images before the first pod starts.
 const (
-	root     = "../.."
+	root     = "../../.."
 	registry = "registry.example.com/"
 )
 
@@ -33,7 +33,7 @@ func importImages() error {
 		{"./build.sh", bin},
 		{"go", "build", "-o", bin + "/ordinary", "-ldflags=-w", "./cmd/healthprobe"},
 		{"go", "build", "-o", bin + "/worker", "./examples/worker"},
-		{"go", "build", "-o", bin + "/app", "./test/containers/testdata/app"},
+		{"go", "build", "-o", bin + "/app", "./test/integration/containers/testdata/app"},
 		{"go", "build", "-o", bin + "/nothing", "-ldflags=-w -E=main.baseline", "./test/bench/testdata/baseline"},
 	} {
 		cmd := exec.Command(build[0], build[1:]...)

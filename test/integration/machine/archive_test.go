@@ -33,17 +33,17 @@ func (m machine) archive(t *testing.T, debian string) (path string) {
 			t.Fatal(err)
 		}
 	}
-	m.run(t, module, "go", "build", "-o", filepath.Join(root, "init"), "./test/machine/testdata/init")
+	m.run(t, module, "go", "build", "-o", filepath.Join(root, "init"), "./test/integration/machine/testdata/init")
 	commands := ""
 	for _, b := range binaries {
-		m.run(t, module, "go", "test", "-c", "-ldflags=-w", "-o", filepath.Join(root, "tests", b.file()), b.pkg)
+		m.run(t, module, "go", "test", "-c", "-ldflags=-w", "-o", filepath.Join(root, b.pkg, "tests"), "./"+b.pkg)
 		commands += b.command()
 	}
 	if err := os.WriteFile(filepath.Join(root, "commands"), []byte(commands), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	scripts := "testdata/script"
-	if err := os.CopyFS(filepath.Join(root, "tests", scripts), os.DirFS(filepath.Join(module, scripts))); err != nil {
+	if err := os.CopyFS(filepath.Join(root, scripts), os.DirFS(filepath.Join(module, scripts))); err != nil {
 		t.Fatal(err)
 	}
 	m.run(t, root, "sh", "-c", "find . | cpio --quiet -o -H newc -R +0:+0 >../archive")

@@ -1,7 +1,7 @@
 // Package machine boots a machine of another architecture, with a kernel of
 // Debian and emulated by qemu, and runs tests of this project in it. Run it with
 //
-//	go test -tags machine -count=1 ./test/machine
+//	go test -tags machine -count=1 ./test/integration/machine
 //
 // What qemu-user emulates is the processor alone: the system calls, /proc and the
 // limits are those of the kernel that runs the tests. Here they are those of the

@@ -3,7 +3,6 @@
 package machine
 
 import (
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -49,8 +48,8 @@ type binary struct {
 
 // binaries are all of them. Each test has to run there: none may skip.
 var binaries = []binary{
-	{"./test/entry", []string{"TestExhaustion", "TestPidsMax", "TestMemoryMax"}},
-	{"./", append(scripts("direct", "life", "life-heartbeat", "load-checks", "load-again", "set-reason", "status-json",
+	{"test/entry", []string{"TestExhaustion", "TestPidsMax", "TestMemoryMax"}},
+	{"test/script", append(scripts("direct", "life", "life-heartbeat", "load-checks", "load-again", "set-reason", "status-json",
 		"exec", "exec-children", "pid-1", "pid-reused", "probe-ended", "probe-leaderless", "boot-id"),
 		scripts("runtime", "life", "life-heartbeat")...)},
 }
@@ -65,17 +64,15 @@ func scripts(entry string, names ...string) (tests []string) {
 	return tests
 }
 
-// command returns the line of the file /commands that runs the tests.
+// command returns the line of the file /commands that runs the tests: like go test,
+// in the package's directory.
 func (b binary) command() string {
 	var patterns []string
 	for _, test := range b.tests {
 		patterns = append(patterns, "^"+strings.ReplaceAll(test, "/", "$/^")+"$")
 	}
-	return "/tests ./" + b.file() + " -test.v=test2json -test.short -test.run=" + strings.Join(patterns, "|") + "\n"
+	return "/" + b.pkg + " ./tests -test.v=test2json -test.short -test.run=" + strings.Join(patterns, "|") + "\n"
 }
-
-// file returns the name of the binary's file in the directory /tests.
-func (b binary) file() string { return path.Base(b.pkg) + ".test" }
 
 // TestMachines boots one machine after the other. Each of the tests that ran there is
 // a subtest here.

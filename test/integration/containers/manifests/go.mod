@@ -1,4 +1,4 @@
-module github.com/healthprobe/healthprobe/test/containers/manifests
+module github.com/healthprobe/healthprobe/test/integration/containers/manifests
 
 go 1.26.0
 

@@ -1,7 +1,7 @@
 // Package manifests checks examples/kubernetes.yaml against the types of the Kubernetes API, and runs
 // its probes. It is a module of its own so that the project does not depend on those types:
 //
-//	cd test/containers/manifests && go test ./...
+//	cd test/integration/containers/manifests && go test ./...
 package manifests
 
 import (
@@ -26,7 +26,7 @@ import (
 // pods returns the pods of the file's deployments. A field that the API does not have is an error.
 func pods(t *testing.T) map[string]corev1.PodSpec {
 	t.Helper()
-	text, err := os.ReadFile("../../../examples/kubernetes.yaml")
+	text, err := os.ReadFile("../../../../examples/kubernetes.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

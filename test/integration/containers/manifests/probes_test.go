@@ -19,7 +19,7 @@ import (
 func TestProbes(t *testing.T) {
 	programs := t.TempDir()
 	build := exec.Command("sh", "./build.sh", programs)
-	build.Dir = "../../.."
+	build.Dir = "../../../.."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Init is the first process of the machine that the tests of test/machine boot.
+// Init is the first process of the machine that the tests of test/integration/machine boot.
 // It mounts what a system has, runs the commands in /commands, one a line, and
 // turns the machine off. The tests read its console.
 package main
