@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,7 +38,7 @@ func openDirectory(path string) (*directory, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	fd, e := state.OpenDir(p)
+	fd, e := sys.OpenDir(p)
 	if e != 0 {
 		return nil, &os.PathError{Op: "open", Path: path, Err: e}
 	}
@@ -170,7 +171,7 @@ func (d *directory) touch() error {
 	if err != nil {
 		return err
 	}
-	defer state.Close(fd)
+	defer sys.Close(fd)
 	return d.do("touch", state.ErrorFile, func() error { return touch(fd, d.fd, state.ErrorFile) })
 }
 
@@ -198,7 +199,7 @@ func (d *directory) openOwn(name string, flags int) (fd int, err error) {
 		err = &os.PathError{Op: "open", Path: d.file(name), Err: errForeign}
 	}
 	if err != nil {
-		state.Close(fd)
+		sys.Close(fd)
 		return -1, err
 	}
 	return fd, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -176,10 +177,10 @@ func (d *directory) close() {
 		keepOpen = false // so that closing releases it
 	}
 	if d.lockFD >= 0 && !keepOpen {
-		state.Close(d.lockFD)
+		sys.Close(d.lockFD)
 	}
 	if !keepOpen {
-		state.Close(d.fd)
+		sys.Close(d.fd)
 	}
 	if d.turn != nil {
 		<-d.turn

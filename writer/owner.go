@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/text"
 )
 
 // identify returns which process pid is now. Start is empty where there is no
@@ -36,7 +37,7 @@ func identify(pid int) (state.Identity, error) {
 		return id, &os.PathError{Op: "read", Path: state.BootIDPath, Err: e}
 	}
 	var buf [state.IdentityLimit]byte
-	if _, ok := state.ParseIdentity(state.Trim(state.FormatIdentity(&buf, id))); !ok {
+	if _, ok := state.ParseIdentity(text.Trim(state.FormatIdentity(&buf, id))); !ok {
 		return id, refuse(ErrOwned, "cannot tell which boot this is: %s holds %q", state.BootIDPath, boot)
 	}
 	return id, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/sys"
 )
 
 // Unit is an application process and its directory below the run directory. Open
@@ -94,7 +95,7 @@ func Open(options ...Option) (*Unit, error) {
 		u.runDir = state.DefaultRunDir
 	}
 	if u.name == "" {
-		u.name = state.HostName(new(state.Utsname))
+		u.name = sys.HostName()
 	}
 	for _, option := range options {
 		if err := option(u); err != nil {

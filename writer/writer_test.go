@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/healthprobe/healthprobe/internal/text"
 	"github.com/healthprobe/healthprobe/internal/verdict"
 	"github.com/healthprobe/healthprobe/writer"
 )
@@ -32,7 +33,7 @@ func open(t testing.TB, runDir string, options ...writer.Option) *writer.Unit {
 func probe(u *writer.Unit) string {
 	p := verdict.Probe{RunDir: u.RunDir(), Unit: u.Name()}
 	p.Run()
-	var l verdict.Line
+	var l text.Line
 	p.AppendMessage(&l)
 	return strings.Clone(l.String())
 }

@@ -16,8 +16,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/healthprobe/healthprobe/internal/state"
-	"github.com/healthprobe/healthprobe/internal/verdict"
+	"github.com/healthprobe/healthprobe/internal/text"
 	"github.com/healthprobe/healthprobe/internal/version"
 )
 
@@ -106,7 +105,7 @@ func printVersion(i *invocation) error {
 	if err := i.parseNoArgs(); err != nil {
 		return err
 	}
-	fmt.Print(version.Append(new(verdict.Line), "healthctl", "runtime").End())
+	fmt.Print(version.Append(new(text.Line), "healthctl", "runtime").End())
 	return nil
 }
 
@@ -148,8 +147,8 @@ func report(err error) int {
 	return 1
 }
 
-func printError(text string) {
-	line := []byte(text)
-	state.Sanitize(line)
+func printError(message string) {
+	line := []byte(message)
+	text.Sanitize(line)
 	fmt.Fprintf(os.Stderr, "%s\n", line)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/text"
 	"github.com/healthprobe/healthprobe/internal/verdict"
 	"github.com/healthprobe/healthprobe/writer"
 )
@@ -158,7 +159,7 @@ func probeUnit(runDir, unit string) unitReport {
 		r.age = &age
 	}
 	if !r.healthy {
-		var line verdict.Line
+		var line text.Line
 		p.AppendMessage(&line)
 		cause := p.Cause().String()
 		r.cause, r.message = &cause, line.String()

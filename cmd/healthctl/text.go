@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/text"
 )
 
 // word returns a name as one word of a table: as it is, or in quotes if it holds
@@ -17,7 +17,7 @@ import (
 func word(name string) string {
 	const brailleBlank = '\u2800' // a symbol, but without any dots
 	odd := func(r rune) bool {
-		return !state.Printable(r) || unicode.IsSpace(r) || r == brailleBlank || r == '"'
+		return !text.Printable(r) || unicode.IsSpace(r) || r == brailleBlank || r == '"'
 	}
 	if utf8.ValidString(name) && !strings.ContainsFunc(name, odd) {
 		return name

@@ -1,7 +1,11 @@
+//go:build unix
+
 package main
 
 import (
 	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/sys"
+	"github.com/healthprobe/healthprobe/internal/text"
 	"github.com/healthprobe/healthprobe/internal/verdict"
 	"github.com/healthprobe/healthprobe/internal/version"
 )
@@ -34,7 +38,6 @@ Documentation: https://github.com/healthprobe/healthprobe
 // arguments into it, one string at a time, and call Run. It obeys the rules of
 // the direct entry: see entry_linux.go.
 type command struct {
-	host  state.Utsname
 	units [maxUnits - 1]string // all but the first, which is in probe
 
 	// What every run uses is last, since the kernel has touched the page in which the
@@ -51,7 +54,7 @@ type command struct {
 }
 
 // line is what a command prints: nothing, if all is well. So it lies apart.
-var line verdict.Line
+var line text.Line
 
 // maxUnits is how many units one run can probe.
 const maxUnits = 16
@@ -138,7 +141,7 @@ func (c *command) toggle(name string, on bool) {
 	default:
 		if on {
 			c.done = true
-			state.Write(1, usage)
+			sys.Write(1, usage)
 		}
 	}
 }
@@ -194,7 +197,7 @@ func (c *command) Run() int {
 		p.Unit = c.unitEnv.value
 	}
 	if p.Unit == "" {
-		p.Unit = state.HostName(&c.host)
+		p.Unit = sys.HostName()
 	}
 	c.ask()
 	for i := range c.units {
@@ -220,7 +223,7 @@ func (c *command) ask() {
 	}
 	line.Reset()
 	p.AppendLine(&line)
-	state.Write(fd, line.End())
+	sys.Write(fd, line.End())
 }
 
 // usageError refuses the arguments. The culprit may be anything, of any length.
@@ -232,7 +235,7 @@ func (c *command) usageError(before, culprit, after string) {
 // finish prints the line and ends the run.
 func (c *command) finish(fd, status int) {
 	c.done, c.status = true, status
-	state.Write(fd, line.End())
+	sys.Write(fd, line.End())
 }
 
 // split cuts at the first equals sign.

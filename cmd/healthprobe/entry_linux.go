@@ -5,7 +5,7 @@ package main
 import (
 	"unsafe"
 
-	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/sys"
 )
 
 // The direct entry. Linked with -ldflags=-E=main.direct, the kernel starts the
@@ -16,7 +16,7 @@ import (
 // So the probe also answers in a container that has no process or no memory left.
 //
 // The build tag healthprobe_direct, which build.sh sets as well, tells the code at
-// compile time that this is so: internal/state then makes system calls without
+// compile time that this is so: internal/sys then makes system calls without
 // telling the scheduler. Without the tag there is no main.direct, and the link
 // fails.
 //
@@ -65,20 +65,20 @@ func enter(stack *uintptr) {
 	argc := *stack
 	args := unsafe.Add(unsafe.Pointer(stack), word)
 	for env := unsafe.Add(args, (argc+1)*word); *(**byte)(env) != nil; env = unsafe.Add(env, word) {
-		cmd.Env(text(*(**byte)(env)))
+		cmd.Env(stringAt(*(**byte)(env)))
 	}
 	for i := uintptr(1); i < argc; i++ {
-		cmd.Arg(text(*(**byte)(unsafe.Add(args, i*word))))
+		cmd.Arg(stringAt(*(**byte)(unsafe.Add(args, i*word))))
 	}
 	status := cmd.Run()
-	state.Exit(status)
+	sys.Exit(status)
 }
 
 const word = unsafe.Sizeof(uintptr(0))
 
-// text returns a NUL-terminated text as a string without copying it.
+// stringAt returns a NUL-terminated text as a string without copying it.
 // (unsafe.String would do, but it has checks that may panic.)
-func text(p *byte) string {
+func stringAt(p *byte) string {
 	s := struct {
 		data *byte
 		n    uintptr

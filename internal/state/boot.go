@@ -1,6 +1,11 @@
 package state
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/healthprobe/healthprobe/internal/sys"
+	"github.com/healthprobe/healthprobe/internal/text"
+)
 
 // BootIDPath is where Linux keeps an id that is new at each boot; see random(4).
 const BootIDPath = "/proc/sys/kernel/random/boot_id"
@@ -51,12 +56,12 @@ func (r *Reader) bootLike(recorded []byte) (id []byte, e syscall.Errno) {
 // sameBoot reports whether two ids mean the same boot. A process in a chroot may
 // have seen no nanoseconds: then the seconds decide.
 func sameBoot(a, b []byte) bool {
-	if Same(String(a), String(b)) {
+	if text.Same(text.String(a), text.String(b)) {
 		return true
 	}
 	seconds, nsec, ok := parseBootTime(a)
 	otherSeconds, otherNsec, otherOK := parseBootTime(b)
-	return ok && otherOK && String(seconds) == String(otherSeconds) && (nsec == nil || otherNsec == nil)
+	return ok && otherOK && text.String(seconds) == text.String(otherSeconds) && (nsec == nil || otherNsec == nil)
 }
 
 // parseBootTime reads "btime-<seconds>" or "btime-<seconds>-<nanoseconds>"; nsec is
@@ -64,7 +69,7 @@ func sameBoot(a, b []byte) bool {
 func parseBootTime(id []byte) (seconds, nsec []byte, ok bool) {
 	kind, times := cutAt(id, '-')
 	seconds, nsec = cutAt(times, '-')
-	ok = String(kind) == bootTimeKind && isDigits(seconds)
+	ok = text.String(kind) == bootTimeKind && isDigits(seconds)
 	if nsec != nil {
 		n, canonical := ParseNumber(nsec)
 		ok = ok && canonical && 0 < n && n < 1e9
@@ -75,13 +80,13 @@ func parseBootTime(id []byte) (seconds, nsec []byte, ok bool) {
 // bootTime finds the btime line of stat, which is behind lines of any length.
 // marker and dir are those of sandboxTime.
 func (r *Reader) bootTime(stat, marker, dir string) (id []byte, e syscall.Errno) {
-	fd, e := openAt(-1, r.named(stat))
+	fd, e := sys.OpenAt(-1, r.named(stat))
 	if e != 0 {
 		return nil, e
 	}
-	s := bootTimeScanner{n: Put(r.boot[:], 0, bootTimePrefix)}
+	s := bootTimeScanner{n: text.Put(r.boot[:], 0, bootTimePrefix)}
 	for !s.done {
-		b, err := readNext(fd, r.stat[:])
+		b, err := sys.ReadNext(fd, r.stat[:])
 		if e = err; e != 0 || len(b) == 0 {
 			break
 		}
@@ -96,27 +101,26 @@ func (r *Reader) bootTime(stat, marker, dir string) (id []byte, e syscall.Errno)
 	}
 	nsec, e := r.sandboxTime(marker, dir)
 	if nsec > 0 {
-		var digits [20]byte
-		s.n = Put(r.boot[:], s.n, "-")
-		s.n = Put(r.boot[:], s.n, String(Digits(&digits, nsec)))
+		s.n = text.Put(r.boot[:], s.n, "-")
+		s.n = text.PutNumber(r.boot[:], s.n, nsec)
 	}
-	return upTo(r.boot[:], s.n), e
+	return text.Prefix(r.boot[:], s.n), e
 }
 
 // sandboxTime returns the nanoseconds of a directory's change time, where the file
 // marker exists; 0 if there are none, or if this user or this root directory
 // cannot see either.
 func (r *Reader) sandboxTime(marker, dir string) (nsec int64, e syscall.Errno) {
-	fd, e := openAt(-1, r.named(marker))
+	fd, e := sys.OpenAt(-1, r.named(marker))
 	if e == 0 {
-		Close(fd) // with a limit of 9 descriptors there would be none left for error
-		fd, e = OpenDir(r.named(dir))
+		sys.Close(fd) // with a limit of 9 descriptors there would be none left for error
+		fd, e = sys.OpenDir(r.named(dir))
 	}
 	switch e {
 	case 0:
-		nsec, e = changeTime(fd)
-		Close(fd)
-		return nsec, e
+		changed, e := sys.ChangeTime(fd)
+		sys.Close(fd)
+		return changed.Nsec, e
 	case syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES:
 		return 0, 0
 	}
@@ -138,7 +142,7 @@ func (s *bootTimeScanner) scan(b, dst []byte) {
 		case s.done:
 			return
 		case i >= uint(len(line)) && '0' <= c && c <= '9':
-			s.n = PutByte(dst, s.n, c)
+			s.n = text.PutByte(dst, s.n, c)
 		case i >= uint(len(line)):
 			s.done = true
 		case c == line[i]:

@@ -10,28 +10,30 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/healthprobe/healthprobe/internal/sys"
+	"github.com/healthprobe/healthprobe/internal/text"
 	"golang.org/x/sys/unix"
 )
 
 // TestBootTime finds the line wherever the file is cut, and no other that looks
 // like it.
 func TestBootTime(t *testing.T) {
-	for text, want := range map[string]string{
+	for content, want := range map[string]string{
 		"cpu  1 2\nintr 5 0 0\nctxt 9\nbtime 1763999999\nprocesses 7\n": "btime-1763999999",
 		"cpu\n\nbtime 5":                         "btime-5",
 		"cpu btime 1\nxbtime 2\nbtim\nbtime 3\n": "btime-3",
 		"cpu 1\nbtimes 4\n":                      "btime-",
 	} {
-		for size := 1; size <= len(text); size++ {
+		for size := 1; size <= len(content); size++ {
 			var dst [64]byte
-			s := bootTimeScanner{n: Put(dst[:], 0, bootTimePrefix)}
-			for rest := text; rest != ""; {
+			s := bootTimeScanner{n: text.Put(dst[:], 0, bootTimePrefix)}
+			for rest := content; rest != ""; {
 				n := min(size, len(rest))
 				s.scan([]byte(rest[:n]), dst[:])
 				rest = rest[n:]
 			}
 			if got := string(dst[:s.n]); got != want {
-				t.Errorf("%q in pieces of %d: %q, want %q", text, size, got, want)
+				t.Errorf("%q in pieces of %d: %q, want %q", content, size, got, want)
 			}
 		}
 	}
@@ -84,11 +86,11 @@ func changed(t *testing.T, path string) int64 {
 // every descriptor is closed.
 func TestSandboxTime(t *testing.T) {
 	free := func() int {
-		fd, e := openAt(-1, new(Reader).named("/etc/passwd"))
+		fd, e := sys.OpenAt(-1, new(Reader).named("/etc/passwd"))
 		if e != 0 {
 			t.Fatal(e)
 		}
-		Close(fd)
+		sys.Close(fd)
 		return fd
 	}
 	before := free()

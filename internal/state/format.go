@@ -1,5 +1,7 @@
 package state
 
+import "github.com/healthprobe/healthprobe/internal/text"
+
 // The files of a unit directory. See the package documentation.
 const (
 	PidFile      = "pid"
@@ -55,19 +57,6 @@ func RunDirProblem(dir string) string {
 	return ""
 }
 
-// Trim cuts ASCII white space from both ends.
-func Trim(b []byte) []byte {
-	for len(b) > 0 && isSpace(b[0]) {
-		b = b[1:]
-	}
-	for len(b) > 0 && isSpace(b[len(b)-1]) {
-		b = b[:len(b)-1]
-	}
-	return b
-}
-
-func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
-
 // ParseNumber reads a canonical decimal from 0 to MaxNumber: a code, or a pid
 // (which must not be 0 as well).
 func ParseNumber(b []byte) (n int32, ok bool) {
@@ -89,7 +78,7 @@ func ParseNumber(b []byte) (n int32, ok bool) {
 
 // FormatNumber returns the content of a pid or error file. It points into buf.
 func FormatNumber(buf *[PidLimit]byte, n int32) []byte {
-	return ended(buf[:], putNumber(buf[:], 0, n))
+	return ended(buf[:], text.PutNumber(buf[:], 0, int64(n)))
 }
 
 // Identity tells which process a pid meant. Start and Boot are text.
@@ -122,11 +111,11 @@ func ParseIdentity(b []byte) (id Identity, ok bool) {
 
 // FormatIdentity returns the content of an identity file. It points into buf.
 func FormatIdentity(buf *[IdentityLimit]byte, id Identity) []byte {
-	n := putNumber(buf[:], 0, id.Pid)
-	n = Put(buf[:], n, " ")
-	n = Put(buf[:], n, String(id.Start))
-	n = Put(buf[:], n, " ")
-	n = Put(buf[:], n, String(id.Boot))
+	n := text.PutNumber(buf[:], 0, int64(id.Pid))
+	n = text.Put(buf[:], n, " ")
+	n = text.Put(buf[:], n, text.String(id.Start))
+	n = text.Put(buf[:], n, " ")
+	n = text.Put(buf[:], n, text.String(id.Boot))
 	return ended(buf[:], n)
 }
 
@@ -138,32 +127,19 @@ func ParseReason(b []byte, code int32) (text []byte, ok bool) {
 	return text, ok && n == code
 }
 
-// FormatReason returns the content of a reason file for code: the text passed
+// FormatReason returns the content of a reason file for code: reason passed
 // through Sanitize and cut to what the file may hold. It points into buf.
-func FormatReason(buf *[ReasonLimit]byte, code int32, text string) []byte {
-	n := putNumber(buf[:], 0, code)
-	n = Put(buf[:], n, " ")
-	n = Put(buf[:], n, text)
-	line := Clip(upTo(buf[:], n), ReasonLimit-1) // leaves room for the newline
-	Sanitize(line)
+func FormatReason(buf *[ReasonLimit]byte, code int32, reason string) []byte {
+	n := text.PutNumber(buf[:], 0, int64(code))
+	n = text.Put(buf[:], n, " ")
+	n = text.Put(buf[:], n, reason)
+	line := text.Clip(text.Prefix(buf[:], n), ReasonLimit-1) // leaves room for the newline
+	text.Sanitize(line)
 	return ended(buf[:], len(line))
 }
 
-func putNumber(dst []byte, n int, v int32) int {
-	var digits [20]byte
-	return Put(dst, n, String(Digits(&digits, int64(v))))
-}
-
 // ended returns the first n bytes of b and a newline.
-func ended(b []byte, n int) []byte { return upTo(b, Put(b, n, "\n")) }
-
-// upTo returns b[:n] in a form that cannot panic.
-func upTo(b []byte, n int) []byte {
-	if n < 0 || n > len(b) {
-		return nil
-	}
-	return b[:n]
-}
+func ended(b []byte, n int) []byte { return text.Prefix(b, text.Put(b, n, "\n")) }
 
 // cut splits at the first blank. after is nil if there is none.
 func cut(b []byte) (before, after []byte) { return cutAt(b, ' ') }

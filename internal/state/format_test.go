@@ -2,7 +2,6 @@ package state
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"regexp"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/healthprobe/healthprobe/internal/testenv"
+	"github.com/healthprobe/healthprobe/internal/text"
 )
 
 func FuzzParseNumber(f *testing.F) {
@@ -135,25 +135,15 @@ func TestReason(t *testing.T) {
 	if string(b) != "3 db unreachable?[2J\n" {
 		t.Errorf("%q", b)
 	}
-	if text, ok := ParseReason(Trim(b), 3); !ok || string(text) != "db unreachable?[2J" {
-		t.Errorf("%q %v", text, ok)
+	if reason, ok := ParseReason(text.Trim(b), 3); !ok || string(reason) != "db unreachable?[2J" {
+		t.Errorf("%q %v", reason, ok)
 	}
-	if _, ok := ParseReason(Trim(b), 4); ok {
+	if _, ok := ParseReason(text.Trim(b), 4); ok {
 		t.Error("a reason for another code was taken")
 	}
 }
 
-func TestDigits(t *testing.T) {
-	for _, n := range []int64{0, 7, 10, 2147483647, 1<<63 - 1} {
-		var buf [20]byte
-		if got := string(Digits(&buf, n)); got != fmt.Sprint(n) {
-			t.Errorf("%d: %s", n, got)
-		}
-	}
-}
-
-// TestNoAllocation: everything works in the caller's buffers, except for the system
-// calls of platforms that have no direct entry.
+// TestNoAllocation: everything works in the caller's buffers.
 func TestNoAllocation(t *testing.T) {
 	var r Reader
 	var number [PidLimit]byte
@@ -161,17 +151,13 @@ func TestNoAllocation(t *testing.T) {
 	var reason [ReasonLimit]byte
 	line := []byte("7 (x) S 1 2 3 0 -1 4194560 100 0 0 0 1 2 3 4 20 0 5 0 8841 1000 200\n")
 	pid := int32(os.Getpid())
-	if n := testing.AllocsPerRun(100, func() {
-		ParseNumber(Trim(FormatNumber(&number, pid)))
-		id, _ := ParseIdentity(Trim(FormatIdentity(&identity, Identity{7, []byte("8841"), []byte("-")})))
+	testenv.CheckAllocations(t, 100, func() {
+		ParseNumber(text.Trim(FormatNumber(&number, pid)))
+		id, _ := ParseIdentity(text.Trim(FormatIdentity(&identity, Identity{7, []byte("8841"), []byte("-")})))
 		ParseStat(line)
-		if testenv.HasDirectEntry() {
-			r.bootTime(statPath, "/etc/passwd", "/")
-			r.Verify(id)
-			r.Lookup(pid)
-		}
-		ParseReason(Trim(FormatReason(&reason, 3, "db unreachable")), 3)
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
+		r.bootTime(statPath, "/etc/passwd", "/")
+		r.Verify(id)
+		r.Lookup(pid)
+		ParseReason(text.Trim(FormatReason(&reason, 3, "db unreachable")), 3)
+	})
 }

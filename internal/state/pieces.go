@@ -1,6 +1,10 @@
 package state
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/healthprobe/healthprobe/internal/text"
+)
 
 // A process begins with none of its program in memory. The first use of each group
 // of pages costs it a page fault, and the linker puts literals of different lengths
@@ -44,11 +48,10 @@ func (r *Reader) bootIDFile() (id []byte, e syscall.Errno) {
 // Stat reads /proc/<pid>/stat; the line points into r. The error is ENOENT where
 // there is no such file, and ESRCH if the process exits after it was opened.
 func (r *Reader) Stat(pid int32) (line []byte, e syscall.Errno) {
-	var digits [20]byte
-	n := Put(r.path[:], 0, pieces[procAt:statAt])
-	n = Put(r.path[:], n, String(Digits(&digits, int64(pid))))
-	n = Put(r.path[:], n, pieces[statAt:runDirAt])
-	PutByte(r.path[:], n, 0)
+	n := text.Put(r.path[:], 0, pieces[procAt:statAt])
+	n = text.PutNumber(r.path[:], n, int64(pid))
+	n = text.Put(r.path[:], n, pieces[statAt:runDirAt])
+	text.PutByte(r.path[:], n, 0)
 	line, e = r.read(-1, &r.path[0], r.stat[:])
 	if e == syscall.EFBIG { // more fields than needed
 		e = 0
@@ -60,7 +63,7 @@ func (r *Reader) Stat(pid int32) (line []byte, e syscall.Errno) {
 func RunDir() string { return pieces[runDirAt:envAt] }
 
 // IsRunDirEnv reports whether name is RunDirEnv.
-func IsRunDirEnv(name string) bool { return Same(name, pieces[envAt:unitAt]) }
+func IsRunDirEnv(name string) bool { return text.Same(name, pieces[envAt:unitAt]) }
 
 // IsUnitEnv reports whether name is UnitEnv.
-func IsUnitEnv(name string) bool { return Same(name, pieces[unitAt:]) }
+func IsUnitEnv(name string) bool { return text.Same(name, pieces[unitAt:]) }

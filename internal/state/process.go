@@ -1,6 +1,11 @@
 package state
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/healthprobe/healthprobe/internal/sys"
+	"github.com/healthprobe/healthprobe/internal/text"
+)
 
 // Stat is what this project reads from /proc/<pid>/stat; see proc(5).
 type Stat struct {
@@ -89,7 +94,7 @@ func (r *Reader) Lookup(pid int32) (p Process) {
 			return p
 		}
 	}
-	answer := kill0(pid)
+	answer := sys.Kill0(pid)
 	p.Exists, p.Err = answer == 0 || answer == syscall.EPERM, e
 	if answer == syscall.ESRCH && (e == syscall.ENOENT || e == syscall.ESRCH) {
 		p.Status = Gone
@@ -100,7 +105,7 @@ func (r *Reader) Lookup(pid int32) (p Process) {
 // Verify returns whether the process that id means is alive. Start is that of
 // the process that has the pid now.
 func (r *Reader) Verify(id Identity) (p Process) {
-	if String(id.Boot) != "-" {
+	if text.String(id.Boot) != "-" {
 		switch boot, e := r.bootLike(id.Boot); {
 		case e == syscall.ENOENT: // nothing to compare with
 		case e != 0:
@@ -112,7 +117,7 @@ func (r *Reader) Verify(id Identity) (p Process) {
 		}
 	}
 	p = r.Lookup(id.Pid)
-	if p.Status == Alive && !Same(String(p.Start), String(id.Start)) {
+	if p.Status == Alive && !text.Same(text.String(p.Start), text.String(id.Start)) {
 		p.Status = Reused
 	}
 	return p

@@ -1,6 +1,11 @@
 package state
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/healthprobe/healthprobe/internal/sys"
+	"github.com/healthprobe/healthprobe/internal/text"
+)
 
 // Reader reads small files into the caller's buffers or its own, without
 // allocating. It is not safe for concurrent use.
@@ -24,22 +29,22 @@ func (r *Reader) Value(dir int, name string, buf []byte) (value []byte, e syscal
 
 // Open opens a state file. It never blocks and follows no symbolic link.
 func (r *Reader) Open(dir int, name string) (fd int, e syscall.Errno) {
-	return openAt(dir, r.named(name))
+	return sys.OpenAt(dir, r.named(name))
 }
 
 // ReadFrom is Value for a file that is open already. It leaves it open.
 func (r *Reader) ReadFrom(fd int, buf []byte) (value []byte, e syscall.Errno) {
-	b, e := readStart(fd, buf)
+	b, e := sys.ReadStart(fd, buf)
 	if e == 0 && len(b) == len(buf) {
 		e = syscall.EFBIG
 	}
-	return Trim(b), e
+	return text.Trim(b), e
 }
 
 // Close closes fd, unless KeepOpen leaves it to the kernel.
 func (r *Reader) Close(fd int) {
 	if !r.KeepOpen {
-		Close(fd)
+		sys.Close(fd)
 	}
 }
 
@@ -53,12 +58,12 @@ func (r *Reader) ProcIsOf(pid int32) bool {
 }
 
 func (r *Reader) named(name string) *byte {
-	PutByte(r.path[:], Put(r.path[:], 0, name), 0)
+	text.PutByte(r.path[:], text.Put(r.path[:], 0, name), 0)
 	return &r.path[0]
 }
 
 func (r *Reader) read(dir int, path *byte, buf []byte) (value []byte, e syscall.Errno) {
-	fd, e := openAt(dir, path)
+	fd, e := sys.OpenAt(dir, path)
 	if e != 0 {
 		return nil, e
 	}

@@ -4,6 +4,8 @@ import (
 	"syscall"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/sys"
+	"github.com/healthprobe/healthprobe/internal/text"
 )
 
 // checkProcess checks pid, identity and the process that they mean.
@@ -109,7 +111,7 @@ func (p *Probe) checkError(dir int) (cause Cause) {
 		p.reader.Close(fd)
 		return cause
 	}
-	state.Close(fd) // with a limit of 9 descriptors there would be none left for the reason
+	sys.Close(fd) // with a limit of 9 descriptors there would be none left for the reason
 	p.readReason(dir)
 	return cause
 }
@@ -117,10 +119,10 @@ func (p *Probe) checkError(dir int) (cause Cause) {
 // checkHeartbeat fills in Age. A time in the future counts like one in the past:
 // the clock was set, and the file's time proves nothing.
 func (p *Probe) checkHeartbeat(fd int) Cause {
-	sec, nsec, e := state.ModTime(fd)
-	var now, nowNsec int64
+	set, e := sys.ModTime(fd)
+	var now sys.Time
 	if e == 0 {
-		now, nowNsec, e = state.Now()
+		now, e = sys.Now()
 	}
 	if e != 0 && p.MaxAge > 0 {
 		return p.blame(Unreadable, state.ErrorFile, nil, e)
@@ -130,13 +132,13 @@ func (p *Probe) checkHeartbeat(fd int) Cause {
 	}
 	const most = 9e9 // seconds, 285 years: more does not fit in Age
 	p.AgeKnown = true
-	switch d := now - sec; {
+	switch d := now.Sec - set.Sec; {
 	case d > most:
 		p.Age = most * 1e9
 	case d < -most:
 		p.Age = -most * 1e9
 	default:
-		p.Age = d*1e9 + nowNsec - nsec
+		p.Age = d*1e9 + now.Nsec - set.Nsec
 	}
 	switch {
 	case p.MaxAge > 0 && p.Age > p.MaxAge:
@@ -173,9 +175,9 @@ func (p *Probe) readReason(dir int) {
 	if e != 0 {
 		return
 	}
-	if text, ok := state.ParseReason(b, p.Code); ok {
-		state.Sanitize(text)
-		p.reason = text
+	if reason, ok := state.ParseReason(b, p.Code); ok {
+		text.Sanitize(reason)
+		p.reason = reason
 	}
 }
 
@@ -186,7 +188,7 @@ func (p *Probe) cannotRead(dir int, name string, held []byte, e syscall.Errno) C
 	if e == syscall.EFBIG {
 		return p.blame(Malformed, name, held, e)
 	}
-	if e == syscall.EACCES && !state.CanSearch(dir) {
+	if e == syscall.EACCES && !sys.CanSearch(dir) {
 		name = ""
 	}
 	return p.blame(Unreadable, name, nil, e)

@@ -4,11 +4,12 @@ import (
 	"syscall"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/text"
 )
 
 // AppendLine appends what to print about the unit: why it is unhealthy, or what
 // a healthy one is like. One line, without a newline.
-func (p *Probe) AppendLine(l *Line) {
+func (p *Probe) AppendLine(l *text.Line) {
 	if p.Healthy() {
 		l.Text("healthy: ").Printable(p.Unit, 255).Text(": ")
 		p.appendHealthy(l)
@@ -20,7 +21,7 @@ func (p *Probe) AppendLine(l *Line) {
 
 // AppendMessage appends why the unit is unhealthy: the words for Cause and its
 // facts.
-func (p *Probe) AppendMessage(l *Line) {
+func (p *Probe) AppendMessage(l *text.Line) {
 	switch p.cause {
 	case BadUnit:
 		l.Text("the unit name ").Text(state.UnitProblem(p.Unit))
@@ -44,7 +45,7 @@ func (p *Probe) AppendMessage(l *Line) {
 		p.addPath(l.Text("identity names another process than pid; if another program wrote pid, remove "), state.IdentityFile)
 	case Stale:
 		l.Text("stale state: pid ").Number(int64(p.Pid)).Text(" is another process now (start time ").
-			Text(state.String(p.start)).Text(", recorded ").Text(state.String(p.recorded)).Text(")")
+			Text(text.String(p.start)).Text(", recorded ").Text(text.String(p.recorded)).Text(")")
 	case OtherBoot:
 		l.Text("stale state: pid ").Number(int64(p.Pid)).Text(" was recorded before the last boot")
 	case Gone:
@@ -82,7 +83,7 @@ func (p *Probe) AppendMessage(l *Line) {
 	}
 }
 
-func (p *Probe) appendUnverifiable(l *Line) {
+func (p *Probe) appendUnverifiable(l *text.Line) {
 	l.Text("cannot verify pid ").Number(int64(p.Pid)).Text(": ")
 	if p.bootErr {
 		l.Text("cannot read " + state.BootIDPath + ": ").Errno(p.statErr)
@@ -99,7 +100,7 @@ func (p *Probe) appendUnverifiable(l *Line) {
 	p.addStat(l.Text("cannot read ")).Text(": ").Errno(p.statErr)
 }
 
-func (p *Probe) appendMalformed(l *Line) {
+func (p *Probe) appendMalformed(l *text.Line) {
 	limit, want := int64(state.PidLimit), "a pid from 1 to 2147483647"
 	switch p.file {
 	case state.IdentityFile:
@@ -110,7 +111,7 @@ func (p *Probe) appendMalformed(l *Line) {
 	p.addPath(l, p.file)
 	switch {
 	case p.errno == syscall.EFBIG:
-		l.Text(" holds more than ").Number(limit).Text(" bytes: ").Quoted(state.Clip(p.held, 40)).Text("...")
+		l.Text(" holds more than ").Number(limit).Text(" bytes: ").Quoted(text.Clip(p.held, 40)).Text("...")
 	case len(p.held) == 0:
 		l.Text(" is empty: want ").Text(want)
 	default:
@@ -118,7 +119,7 @@ func (p *Probe) appendMalformed(l *Line) {
 	}
 }
 
-func (p *Probe) appendHealthy(l *Line) {
+func (p *Probe) appendHealthy(l *text.Line) {
 	l.Text("pid ").Number(int64(p.Pid))
 	if p.Verified {
 		l.Text(", identity verified")
@@ -141,7 +142,7 @@ func (p *Probe) appendHealthy(l *Line) {
 	}
 }
 
-func (p *Probe) appendCode(l *Line) {
+func (p *Probe) appendCode(l *text.Line) {
 	l.Text("error ").Number(int64(p.Code))
 	if len(p.reason) > 0 {
 		l.Text(": ").Text(p.Reason())
@@ -149,9 +150,9 @@ func (p *Probe) appendCode(l *Line) {
 }
 
 // addPath adds the path of a state file, or of the directory.
-func (p *Probe) addPath(l *Line, name string) *Line { return l.Path(p.RunDir, p.Unit, name) }
+func (p *Probe) addPath(l *text.Line, name string) *text.Line { return l.Path(p.RunDir, p.Unit, name) }
 
-func (p *Probe) addStat(l *Line) *Line {
+func (p *Probe) addStat(l *text.Line) *text.Line {
 	return l.Text("/proc/").Number(int64(p.Pid)).Text("/stat")
 }
 

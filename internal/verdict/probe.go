@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/sys"
+	"github.com/healthprobe/healthprobe/internal/text"
 )
 
 // Probe is one question about one unit, and after Run the answer. The zero value
@@ -71,7 +73,7 @@ func (p *Probe) Cause() Cause { return p.cause }
 func (p *Probe) Healthy() bool { return p.cause == Healthy }
 
 // Reason returns the text that belongs to Code, fit to print, or "".
-func (p *Probe) Reason() string { return state.String(p.reason) }
+func (p *Probe) Reason() string { return text.String(p.reason) }
 
 // KeepOpen makes Run leave the closing of files to the kernel, for a process
 // that exits at once. Call it first of all: a page that is read before it is written
@@ -148,9 +150,9 @@ func (p *Probe) open(name string) (dir int, e syscall.Errno) {
 	if i < 0 || i >= len(p.path) {
 		return -1, syscall.ENAMETOOLONG
 	}
-	n := state.Put(p.path[:], i, p.RunDir)
-	n = state.PutByte(p.path[:], n, '/')
-	n = state.Put(p.path[:], n, name)
-	state.PutByte(p.path[:], n, 0)
-	return state.OpenDir(&p.path[i])
+	n := text.Put(p.path[:], i, p.RunDir)
+	n = text.PutByte(p.path[:], n, '/')
+	n = text.Put(p.path[:], n, name)
+	text.PutByte(p.path[:], n, 0)
+	return sys.OpenDir(&p.path[i])
 }

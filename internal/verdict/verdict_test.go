@@ -12,6 +12,7 @@ import (
 
 	"github.com/healthprobe/healthprobe/internal/state"
 	"github.com/healthprobe/healthprobe/internal/testenv"
+	"github.com/healthprobe/healthprobe/internal/text"
 )
 
 // unit makes a unit directory with these files.
@@ -46,15 +47,14 @@ func self(t testing.TB) string {
 }
 
 func lineOf(p *Probe) string {
-	var l Line
+	var l text.Line
 	p.AppendLine(&l)
 	return l.String()
 }
 
-// TestVerdicts has every rule of the verdict once, and asks each twice over for
-// allocations: where there is a direct entry there must be none, whatever the
-// answer. The scripts in
-// testdata/script have the details, on the programs.
+// TestVerdicts has every rule of the verdict once, and counts the
+// allocations of each. The scripts in testdata/script have the details, on the
+// programs.
 func TestVerdicts(t *testing.T) {
 	me := fmt.Sprint(os.Getpid())
 	id := self(t)
@@ -115,16 +115,14 @@ func TestVerdicts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := new(Probe)
-			var l Line
+			var l text.Line
 			ask := func() {
-				*p, l = c.ask, Line{}
+				*p, l = c.ask, text.Line{}
 				p.Run()
 				p.AppendLine(&l)
 			}
 			c.ask.RunDir, c.ask.Unit = unit(t, c.files), "web"
-			if n := testing.AllocsPerRun(2, ask); n != 0 && testenv.HasDirectEntry() {
-				t.Errorf("%v allocations", n)
-			}
+			testenv.CheckAllocations(t, 2, ask)
 			line := strings.ReplaceAll(lineOf(p), filepath.Join(c.ask.RunDir, "web"), "DIR")
 			want := "unhealthy: web: " + c.want
 			if c.cause == Healthy {
@@ -210,7 +208,7 @@ func TestLineLimit(t *testing.T) {
 func check(t *testing.T, p *Probe) {
 	t.Helper()
 	line := lineOf(p)
-	if len(line) >= LineLimit || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }) {
+	if len(line) >= text.LineLimit || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }) {
 		t.Errorf("%d bytes: %q", len(line), line)
 	}
 	if p.Healthy() != strings.HasPrefix(line, "healthy: ") || !p.Healthy() && !strings.HasPrefix(line, "unhealthy: ") {
@@ -227,7 +225,7 @@ func TestCauses(t *testing.T) {
 			t.Errorf("cause %d has the name %q", c, name)
 		}
 		names[c.String()] = true
-		var l Line
+		var l text.Line
 		(&Probe{RunDir: "/run", Unit: "web/", Answer: Answer{cause: c}}).AppendMessage(&l)
 		if texts[l.String()] || l.String() == "" {
 			t.Errorf("cause %v has the message %q", c, l.String())

@@ -4,7 +4,7 @@ package version
 import (
 	"runtime"
 
-	"github.com/healthprobe/healthprobe/internal/verdict"
+	"github.com/healthprobe/healthprobe/internal/text"
 )
 
 // Append adds "healthprobe v1.2.3 commit 4f7405d5… linux/amd64 (direct entry)" to
@@ -12,7 +12,7 @@ import (
 // there is none. The commit is left out where it is unknown: go install of a
 // published version knows only that, and a copy of the files has neither. It obeys
 // the rules of the direct entry.
-func Append(l *verdict.Line, program, entry string) *verdict.Line {
+func Append(l *text.Line, program, entry string) *text.Line {
 	version, commit := build()
 	if version == "" || version == "(devel)" {
 		version = "devel"

@@ -8,7 +8,8 @@
 //   - TestDirectEntryRules compiles healthprobe with -gcflags=-S and follows every
 //     reference from main.enter. Whatever it reaches outside this module must be
 //     in the list allowed, and nothing may rely on an init function.
-//   - TestStateObeysTheRules does the same from every function of internal/state.
+//   - TestStateObeysTheRules does the same from every function of internal/state,
+//     internal/sys and internal/text.
 //   - TestDirectEntryRulesMutants breaks the rules on purpose, one at a time, and
 //     fails if that is not reported.
 //   - TestSystemCalls and TestBinary check the system calls and the ELF file.

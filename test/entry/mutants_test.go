@@ -101,8 +101,8 @@ var mutants = []mutant{
 	{name: "time", body: `return time.Now().Nanosecond()`, want: "uses time."},
 	{name: "fmt", body: `fmt.Println(n)`, want: "uses fmt.Fprintln"},
 	{name: "strconv", body: `n, _ = strconv.Atoi(s)`, want: "uses strconv."},
-	{name: "in another package", dir: "internal/state", body: `return len(append(b, s...))`, want: "state.Mutant: uses runtime.growslice"},
-	{name: "x/sys in another package", dir: "internal/state", body: `unix.Close(n)`, want: "state.Mutant: uses golang.org/x/sys/unix."},
+	{name: "in another package", dir: "internal/sys", body: `return len(append(b, s...))`, want: "sys.Mutant: uses runtime.growslice"},
+	{name: "x/sys in another package", dir: "internal/sys", body: `unix.Close(n)`, want: "sys.Mutant: uses golang.org/x/sys/unix."},
 	{name: "in state but not called", dir: "internal/state", uncalled: true, body: `return len(append(b, s...))`,
 		want: "state.Mutant: uses runtime.growslice"},
 }
@@ -128,9 +128,9 @@ func (m mutant) overlay(t *testing.T) string {
 	if m.dir != "" {
 		function = pkg + "." + function
 	}
-	changed := string(original)
+	changed := string(original) + "\nvar buffer [100]byte\n"
 	if !m.uncalled {
-		changed = strings.Replace(changed, hook, "\t"+function+"(int(argc), cmd.pending, cmd.host[:])\n"+hook, 1)
+		changed = strings.Replace(changed, hook, "\t"+function+"(int(argc), cmd.pending, buffer[:])\n"+hook, 1)
 	}
 
 	tmp := t.TempDir()

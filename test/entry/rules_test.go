@@ -19,7 +19,7 @@ var allowed = map[string]string{
 	"syscall.RawSyscall6": "goes straight to the kernel",
 	"syscall.Errno.Error": "a text from a constant table. The caller passes only numbers that have one",
 	"unicode/utf8.Valid":  "loops over its argument and a constant table",
-	"github.com/healthprobe/healthprobe/internal/state.raw": "assembly; goes straight to the kernel",
+	"github.com/healthprobe/healthprobe/internal/sys.raw": "assembly; goes straight to the kernel",
 
 	"runtime.memequal": "assembly; compares",
 	"runtime.duffzero": "assembly; clears",

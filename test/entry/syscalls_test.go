@@ -18,7 +18,7 @@ import (
 // setup are the system calls of the stub, which only two architectures need.
 var setup = map[string]string{"amd64": "arch_prctl, ", "386": "set_thread_area, "}
 
-// times are the system calls of the heartbeat, by GOARCH; see internal/state.
+// times are the system calls of the heartbeat, by GOARCH; see internal/sys.
 func times(goarch string) string {
 	switch goarch {
 	case "386", "arm":

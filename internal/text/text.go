@@ -1,4 +1,6 @@
-package state
+// Package text puts text together where nothing may allocate: in the direct entry of
+// healthprobe, whose rules it obeys, and it is what both programs print from.
+package text
 
 import (
 	"unicode/utf8"
@@ -50,8 +52,14 @@ func Same(a, b string) bool {
 	return true
 }
 
-// Digits writes n, which is not negative, in decimal at the end of buf.
-func Digits(buf *[20]byte, n int64) []byte {
+// PutNumber is Put for n in decimal. n is not negative.
+func PutNumber(dst []byte, at int, n int64) int {
+	var buf [20]byte
+	return Put(dst, at, String(digits(&buf, n)))
+}
+
+// digits writes n at the end of buf.
+func digits(buf *[20]byte, n int64) []byte {
 	for i := len(buf) - 1; i > 0; i-- {
 		buf[i] = byte('0' + n%10)
 		if n /= 10; n <= 0 {
@@ -60,6 +68,27 @@ func Digits(buf *[20]byte, n int64) []byte {
 	}
 	return buf[:]
 }
+
+// Prefix returns b[:n], or nil where that would panic.
+func Prefix(b []byte, n int) []byte {
+	if n < 0 || n > len(b) {
+		return nil
+	}
+	return b[:n]
+}
+
+// Trim cuts ASCII white space from both ends.
+func Trim(b []byte) []byte {
+	for len(b) > 0 && isSpace(b[0]) {
+		b = b[1:]
+	}
+	for len(b) > 0 && isSpace(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
 // Sanitize makes text fit for one line on a terminal, in place and byte for
 // byte, so that its length stays: ASCII white space becomes a blank, and each
@@ -159,5 +188,5 @@ func Clip(b []byte, limit int) []byte {
 	for limit > 0 && limit < len(b) && !utf8.RuneStart(b[limit]) {
 		limit--
 	}
-	return upTo(b, limit)
+	return Prefix(b, limit)
 }

@@ -1,6 +1,7 @@
-package state
+package text
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode"
@@ -117,6 +118,24 @@ func TestClip(t *testing.T) {
 	for limit, want := range []string{"", "a", "a", "aé", "aé", "aé", "aé日", "aé日"} {
 		if got := string(Clip([]byte("aé日"), limit)); got != want {
 			t.Errorf("%d: %q", limit, got)
+		}
+	}
+}
+
+func TestPutNumber(t *testing.T) {
+	for _, n := range []int64{0, 7, 10, 2147483647, 1<<63 - 1} {
+		dst := make([]byte, 30)
+		if got, want := string(dst[:PutNumber(dst, 2, n)]), fmt.Sprintf("\x00\x00%d", n); got != want {
+			t.Errorf("%d: %q", n, got)
+		}
+	}
+}
+
+func TestPrefix(t *testing.T) {
+	b := []byte("abc")
+	for n, want := range map[int]string{-1: "", 0: "", 2: "ab", 3: "abc", 4: ""} {
+		if got := Prefix(b, n); string(got) != want || (got == nil) != (n < 0 || n > len(b)) {
+			t.Errorf("%d: %q", n, got)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !(healthprobe_direct && amd64)
 
-package state
+package sys
 
 import "syscall"
 

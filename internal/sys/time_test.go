@@ -1,6 +1,6 @@
-//go:build !(mips || mipsle || mips64 || mips64le)
+//go:build unix
 
-package state
+package sys
 
 import (
 	"os"
@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestTimes is about a file of the year 2100, whose seconds do not fit in 32 bits.
@@ -23,19 +25,21 @@ func TestTimes(t *testing.T) {
 	}
 	defer f.Close()
 	fd := int(f.Fd())
-	if sec, nsec, e := ModTime(fd); sec != 4102444800 || nsec != 123456789 || e != 0 {
-		t.Errorf("ModTime: %d, %d, %v", sec, nsec, e)
+	if got, e := ModTime(fd); got != (Time{4102444800, 123456789}) || e != 0 {
+		t.Errorf("ModTime: %v, %v", got, e)
 	}
-	var st syscall.Stat_t
-	if err := syscall.Fstat(fd, &st); err != nil {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
 		t.Fatal(err)
 	}
-	if nsec, e := changeTime(fd); nsec != int64(st.Ctim.Nsec) || e != 0 {
-		t.Errorf("changeTime: %d, %v, want %d", nsec, e, st.Ctim.Nsec)
+	var want Time
+	want.Sec, want.Nsec = st.Ctim.Unix()
+	if got, e := ChangeTime(fd); got != want || e != 0 {
+		t.Errorf("ChangeTime: %v, %v, want %v", got, e, want)
 	}
 	before := time.Now()
-	sec, nsec, e := Now()
-	if now := time.Unix(sec, nsec); e != 0 || now.Before(before) || now.After(time.Now()) {
+	got, e := Now()
+	if now := time.Unix(got.Sec, got.Nsec); e != 0 || now.Before(before) || now.After(time.Now()) {
 		t.Errorf("Now: %v, %v, want it between %v and %v", now, e, before, time.Now())
 	}
 }
@@ -43,10 +47,10 @@ func TestTimes(t *testing.T) {
 // TestTimesOfNoFile: an error that is not one of a missing system call is reported,
 // and has no time beside it.
 func TestTimesOfNoFile(t *testing.T) {
-	if sec, nsec, e := ModTime(-1); sec != 0 || nsec != 0 || e != syscall.EBADF {
-		t.Errorf("ModTime: %d, %d, %v", sec, nsec, e)
+	if got, e := ModTime(-1); got != (Time{}) || e != syscall.EBADF {
+		t.Errorf("ModTime: %v, %v", got, e)
 	}
-	if nsec, e := changeTime(-1); nsec != 0 || e != syscall.EBADF {
-		t.Errorf("changeTime: %d, %v", nsec, e)
+	if got, e := ChangeTime(-1); got != (Time{}) || e != syscall.EBADF {
+		t.Errorf("ChangeTime: %v, %v", got, e)
 	}
 }

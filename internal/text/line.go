@@ -1,10 +1,6 @@
-package verdict
+package text
 
-import (
-	"syscall"
-
-	"github.com/healthprobe/healthprobe/internal/state"
-)
+import "syscall"
 
 // LineLimit is the most bytes a message has, its newline included: kubectl and
 // docker show it, and it must stay one line.
@@ -24,11 +20,11 @@ func (l *Line) Reset() { l.n = 0 }
 //
 //go:noinline
 func (l *Line) Text(s string) *Line {
-	l.n = state.Put(l.b[:LineLimit-1], l.n, s)
+	l.n = Put(l.b[:LineLimit-1], l.n, s)
 	return l
 }
 
-// Printable adds text that someone else wrote: passed through state.Sanitize,
+// Printable adds text that someone else wrote: passed through Sanitize,
 // and with its end replaced by dots if it has more than limit bytes.
 func (l *Line) Printable(s string, limit int) *Line {
 	from := l.n
@@ -43,10 +39,10 @@ func (l *Line) Printable(s string, limit int) *Line {
 	if to := l.n; from >= 0 && from <= to && to <= len(l.b) {
 		added := l.b[from:to]
 		if cut { // maybe inside a UTF-8 sequence
-			added = state.Clip(added, len(added)-1)
+			added = Clip(added, len(added)-1)
 			l.n = from + len(added)
 		}
-		state.Sanitize(added)
+		Sanitize(added)
 	}
 	if cut {
 		l.Text("...")
@@ -77,11 +73,11 @@ func (l *Line) Quoted(b []byte) *Line {
 		case c == '\n':
 			l.Text(`\n`)
 		case c == '"' || c == '\\':
-			l.Text(`\`).Text(state.String(b[i : i+1]))
+			l.Text(`\`).Text(String(b[i : i+1]))
 		case c < ' ' || c > '~':
 			l.Text(`\x`).Text(hex[c>>4:][:1]).Text(hex[c&15:][:1])
 		default:
-			l.Text(state.String(b[i : i+1]))
+			l.Text(String(b[i : i+1]))
 		}
 	}
 	return l.Text(`"`)
@@ -89,8 +85,8 @@ func (l *Line) Quoted(b []byte) *Line {
 
 // Number adds n in decimal. n is not negative.
 func (l *Line) Number(n int64) *Line {
-	var digits [20]byte
-	return l.Text(state.String(state.Digits(&digits, n)))
+	l.n = PutNumber(l.b[:LineLimit-1], l.n, n)
+	return l
 }
 
 // Seconds adds a time in seconds; its fraction, to the millisecond, only where
@@ -98,9 +94,9 @@ func (l *Line) Number(n int64) *Line {
 func (l *Line) Seconds(ns int64) *Line {
 	l.Number(ns / 1e9)
 	if ms := ns % 1e9 / 1e6; ms > 0 {
-		var digits [20]byte
-		if d := state.Digits(&digits, 1000+ms); len(d) > 1 { // 1ddd
-			l.Text(".").Text(state.String(d[1:]))
+		var buf [20]byte
+		if d := digits(&buf, 1000+ms); len(d) > 1 { // 1ddd
+			l.Text(".").Text(String(d[1:]))
 		}
 	}
 	return l.Text("s")
@@ -133,5 +129,5 @@ func (l *Line) String() string {
 	if l.n < 0 || l.n > len(l.b) {
 		return ""
 	}
-	return state.String(l.b[:l.n])
+	return String(l.b[:l.n])
 }

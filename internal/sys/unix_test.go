@@ -1,6 +1,6 @@
-//go:build unix && (!linux || mips || mipsle || mips64 || mips64le)
+//go:build unix && !(linux && healthprobe_direct)
 
-package state
+package sys
 
 import (
 	"errors"

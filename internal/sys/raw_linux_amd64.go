@@ -1,6 +1,6 @@
 //go:build healthprobe_direct
 
-package state
+package sys
 
 import "syscall"
 

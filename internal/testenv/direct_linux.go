@@ -1,0 +1,5 @@
+//go:build healthprobe_direct
+
+package testenv
+
+const direct = true

@@ -1,0 +1,5 @@
+//go:build !(linux && healthprobe_direct)
+
+package testenv
+
+const direct = false
