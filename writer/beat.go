@@ -1,10 +1,8 @@
+//go:build unix
+
 package writer
 
-import (
-	"time"
-
-	"github.com/healthprobe/healthprobe/internal/state"
-)
+import "github.com/healthprobe/healthprobe/internal/state"
 
 // Beat is a heartbeat: the probe's -max-age counts from the last Set or Beat.
 // Call it from the loop that does the work. A heartbeat from a separate
@@ -19,62 +17,38 @@ import (
 // 100 ms late. Load, Reset and an error of Set or Beat end that time, and a Unit
 // opened WithAnyOwner always asks.
 func (u *Unit) Beat() error {
-	if u.recent.Load().covers(sinceStart()) {
+	if u != nil && u.recent.Load().covers(sinceStart()) {
 		return nil
 	}
-	return u.wrap("beat", u.beat())
+	return u.do("beat", func() error {
+		err := u.beat()
+		if err != nil {
+			u.endWindow()
+		}
+		return err
+	})
 }
 
 func (u *Unit) beat() error {
-	d, err := u.lock(false, false)
+	d, err := u.lock(lockOptions{})
 	if isAbsent(err) {
-		err = refuse(ErrNotLoaded, "not loaded: no directory %s: load first", u.Dir())
+		return u.noDirectory()
 	}
 	if err != nil {
-		u.endWindow()
 		return err
 	}
 	defer d.close()
 	before, now := u.recent.Load(), sinceStart()
-	if err = u.check(d); err == nil {
-		err = d.touch()
+	if err := u.check(d); err != nil {
+		return err
 	}
+	err = d.touch()
 	if isAbsent(err) {
-		err = refuse(ErrNotSet, "not set yet: no %s in %s: set first", state.ErrorFile, u.Dir())
+		return refuse(ErrNotSet, "not set yet: no %s in %s: set first", state.ErrorFile, u.Dir())
 	}
 	if err != nil {
-		u.endWindow()
 		return err
 	}
 	u.openWindow(before, now)
 	return nil
 }
-
-// beatWindow is how long a heartbeat that reached the file system answers for
-// those that follow.
-const beatWindow = 100 * time.Millisecond
-
-// window is the time after a successful heartbeat. It is never changed: a Unit
-// gets another one, so that comparing pointers tells whether anything happened
-// meanwhile.
-type window struct{ end time.Duration } // as sinceStart counts
-
-// covers reports whether now is in the window; nil is none.
-func (w *window) covers(now time.Duration) bool { return w != nil && now < w.end }
-
-// openWindow remembers a heartbeat that was made at now, unless a window was
-// opened or ended since before was read: a call that failed meanwhile must not be
-// covered up.
-func (u *Unit) openWindow(before *window, now time.Duration) {
-	if !u.anyOwner {
-		u.recent.CompareAndSwap(before, &window{now + beatWindow})
-	}
-}
-
-// endWindow makes the next Beat look at the files.
-func (u *Unit) endWindow() { u.recent.Store(new(window)) }
-
-var start = time.Now()
-
-// sinceStart is a clock that nobody sets, and cheaper to read than the time.
-func sinceStart() time.Duration { return time.Since(start) }

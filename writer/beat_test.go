@@ -82,7 +82,7 @@ func TestWindowOpens(t *testing.T) {
 // TestWindowEnds: whatever makes a heartbeat of before worthless, or fails, ends
 // the window.
 func TestWindowEnds(t *testing.T) {
-	refused := Check{Name: "no", Health: func(context.Context) error { return ErrUnhealthy }}
+	refused := Check{Name: "no", Run: func(context.Context) error { return ErrUnhealthy }}
 	for name, call := range map[string]func(u *Unit) error{
 		"load":         func(u *Unit) error { return u.Load(t.Context()) },
 		"failed load":  func(u *Unit) error { u.Load(t.Context(), refused); return nil },

@@ -29,6 +29,7 @@ func BenchmarkWriter(b *testing.B) {
 		name string
 		call func() error
 	}{
+		{"Ready", u.Ready},
 		{"Set", func() error { return u.Set(0) }},
 		{"SetReason", func() error { return u.SetReason(3, "upstream db unreachable") }},
 		{"Beat", u.Beat},

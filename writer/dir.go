@@ -4,6 +4,7 @@ package writer
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -11,9 +12,6 @@ import (
 	"github.com/healthprobe/healthprobe/internal/sys"
 	"golang.org/x/sys/unix"
 )
-
-// supported is true where Open works.
-const supported = true
 
 // tempFile is the name under which a file is written before it gets its own.
 // One is enough, because its writer has the lock.
@@ -24,11 +22,11 @@ const tempFile = ".tmp"
 type directory struct {
 	path     string
 	fd       int
-	lockFD   int           // of the lock file; -1: not open
-	locked   bool          // it is locked
-	uid, gid int           // the directory's owner, once locked
+	lockFD   int // of the lock file; -1: not open
+	locked   bool
+	uid, gid int           // of the directory, once locked
+	mode     uint32        // of the directory, once locked
 	turn     chan struct{} // to receive from at the end; see Unit.lock
-	keepOpen bool          // close leaves the descriptors to the kernel
 }
 
 // openDirectory opens the unit directory at path, which must not be a symbolic
@@ -62,8 +60,28 @@ func (d *directory) read(name string, limit int) ([]byte, error) {
 	return value, nil
 }
 
+// content reads a file that somebody may have replaced by something else. What
+// is not a regular file of the right size has a problem and holds no value, but
+// it exists. held is nil if it does not.
+func (d *directory) content(name string, limit int) (held []byte, problem string, err error) {
+	held, err = d.read(name, limit)
+	switch {
+	case errors.Is(err, unix.EFBIG):
+		return nil, fmt.Sprintf("holds more than %d bytes", limit), nil
+	case errors.Is(err, unix.ELOOP):
+		return nil, "is a symbolic link", nil
+	case errors.Is(err, unix.EISDIR):
+		return nil, "is a directory", nil
+	case errors.Is(err, unix.ESPIPE), errors.Is(err, unix.ENXIO):
+		return nil, "is not a regular file", nil
+	case err == nil && held != nil && len(held) == 0:
+		return held, "is empty", nil
+	}
+	return held, "", err
+}
+
 // stamps returns what tells whether the files have changed. A file that cannot be
-// looked at has none, and then they do not settle.
+// examined gets a zero stamp, which never settles, so the result is not cached.
 func (d *directory) stamps() stamps {
 	return stamps{d.stamp(state.PidFile), d.stamp(state.IdentityFile)}
 }
@@ -83,17 +101,7 @@ func (d *directory) replace(name string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	err = d.own(fd, tempFile, 0o644)
-	for b := content; err == nil && len(b) > 0; {
-		err = d.do("write", tempFile, func() error {
-			n, err := unix.Write(fd, b)
-			if n == 0 && err == nil {
-				err = io.ErrShortWrite
-			}
-			b = b[max(n, 0):]
-			return err
-		})
-	}
+	err = d.fill(fd, content)
 	if e := unix.Close(fd); err == nil && e != nil { // NFS reports a full disk here
 		err = &os.PathError{Op: "close", Path: d.file(tempFile), Err: e}
 	}
@@ -106,19 +114,45 @@ func (d *directory) replace(name string, content []byte) error {
 	return err
 }
 
+// fill gives the temporary file its mode, owner and content.
+func (d *directory) fill(fd int, content []byte) error {
+	if err := d.own(fd, tempFile, 0o644); err != nil {
+		return err
+	}
+	for len(content) > 0 {
+		err := d.do("write", tempFile, func() error {
+			n, err := unix.Write(fd, content)
+			if n == 0 && err == nil {
+				err = io.ErrShortWrite
+			}
+			content = content[max(n, 0):]
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // own gives a file that we have just made its mode, whatever the umask, and, if
 // we are root, the directory's owner.
 func (d *directory) own(fd int, name string, mode uint32) error {
 	var st unix.Stat_t
-	err := d.do("stat", name, func() error { return unix.Fstat(fd, &st) })
-	if err == nil && uint32(st.Mode)&0o7777 != mode {
-		err = d.do("chmod", name, func() error { return unix.Fchmod(fd, mode) })
+	if err := d.do("stat", name, func() error { return unix.Fstat(fd, &st) }); err != nil {
+		return err
 	}
-	if err == nil && (int(st.Uid) != d.uid || int(st.Gid) != d.gid) && os.Geteuid() == 0 {
-		err = d.do("chown", name, func() error { return unix.Fchown(fd, d.uid, d.gid) })
-		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) { // root in name only: no CAP_CHOWN, or a user namespace
-			err = nil
+	if uint32(st.Mode)&0o7777 != mode {
+		if err := d.do("chmod", name, func() error { return unix.Fchmod(fd, mode) }); err != nil {
+			return err
 		}
+	}
+	if int(st.Uid) == d.uid && int(st.Gid) == d.gid || os.Geteuid() != 0 {
+		return nil
+	}
+	err := d.do("chown", name, func() error { return unix.Fchown(fd, d.uid, d.gid) })
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) { // root in name only: no CAP_CHOWN, or a user namespace
+		return nil
 	}
 	return err
 }
@@ -131,11 +165,13 @@ func (d *directory) create() (fd int, err error) {
 		return err
 	}
 	err = d.do("create", tempFile, open)
-	if errors.Is(err, os.ErrExist) {
-		if err = d.remove(tempFile); err == nil {
-			err = d.do("create", tempFile, open)
-		}
+	if !errors.Is(err, os.ErrExist) {
+		return fd, err
 	}
+	if err := d.remove(tempFile); err != nil {
+		return -1, err
+	}
+	err = d.do("create", tempFile, open)
 	return fd, err
 }
 
@@ -187,8 +223,9 @@ func (d *directory) openOwn(name string, flags int) (fd int, err error) {
 		fd, err = unix.Openat(d.fd, name, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		return err
 	})
+	foreign := &os.PathError{Op: "open", Path: d.file(name), Err: errForeign}
 	if errors.Is(err, unix.ELOOP) {
-		err = &os.PathError{Op: "open", Path: d.file(name), Err: errForeign}
+		return -1, foreign
 	}
 	if err != nil {
 		return -1, err
@@ -196,7 +233,7 @@ func (d *directory) openOwn(name string, flags int) (fd int, err error) {
 	var st unix.Stat_t
 	err = d.do("stat", name, func() error { return unix.Fstat(fd, &st) })
 	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink > 1) {
-		err = &os.PathError{Op: "open", Path: d.file(name), Err: errForeign}
+		err = foreign
 	}
 	if err != nil {
 		sys.Close(fd)

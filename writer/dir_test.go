@@ -14,7 +14,7 @@ import (
 func TestModes(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o077))
 	path := filepath.Join(t.TempDir(), "web")
-	d, err := lockDirectory(path, true, soon())
+	d, err := lockDirectory(path, lockOptions{create: true}, soon())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	victim := filepath.Join(dir, "victim")
 	path := filepath.Join(dir, "web")
-	d, err := lockDirectory(path, true, soon())
+	d, err := lockDirectory(path, lockOptions{create: true}, soon())
 	if err != nil {
 		t.Fatal(err)
 	}

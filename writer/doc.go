@@ -38,6 +38,10 @@
 // malformed, so unhealthy. The package starts no goroutine and keeps no file
 // open between calls.
 //
+// Ready and Live give the probe's answer to the application itself, for its own
+// /readyz and for tests. An application that goes on without its unit calls all of
+// this on the nil *Unit, which records nothing.
+//
 // Errors say which unit and file they are about, what the file held, and what
 // to do. The process should run in one pid namespace with its probe, as it does
 // in a container.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 
@@ -92,7 +94,7 @@ func ExampleUnit_Load() {
 	}
 	var checks []writer.Check
 	for _, name := range strings.Split("config,database", ",") {
-		checks = append(checks, writer.Check{Name: name, Health: known[name]})
+		checks = append(checks, writer.Check{Name: name, Run: known[name]})
 	}
 
 	unit, err := writer.Open(writer.WithName("web"))
@@ -127,4 +129,78 @@ func temporary() (remove func()) {
 	}
 	os.Setenv("LIVENESS_RUNDIR", dir)
 	return func() { os.RemoveAll(dir); os.Unsetenv("LIVENESS_RUNDIR") }
+}
+
+// An application that goes on without its unit needs no guards: a nil *Unit records
+// nothing.
+func ExampleOpen_withoutUnit() {
+	unit, err := writer.Open(writer.WithName("not/a/name"))
+	if err != nil {
+		fmt.Println(err) // and go on: unit is nil
+	}
+	defer unit.Reset()
+	fmt.Println(unit.Set(0))
+	fmt.Println(unit.Ready())
+	// Output:
+	// the unit name "not/a/name" must not contain a slash or a NUL byte
+	// <nil>
+	// unhealthy: not loaded: the application runs without its unit (the *writer.Unit is nil)
+}
+
+// A server's own readiness endpoint gives the probe's answer.
+func ExampleUnit_Ready() {
+	defer temporary()()
+	unit, err := writer.Open(writer.WithName("web"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := unit.Load(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	defer unit.Reset()
+	readyz := func(w http.ResponseWriter, _ *http.Request) {
+		if err := unit.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	}
+
+	for _, code := range []int{0, 3} {
+		if err := unit.SetReason(code, "upstream db unreachable"); err != nil {
+			log.Fatal(err)
+		}
+		answer := httptest.NewRecorder()
+		readyz(answer, nil)
+		fmt.Print(answer.Code, " ", answer.Body)
+	}
+	// Output:
+	// 200 ok
+	// 503 unhealthy: web: error 3: upstream db unreachable
+}
+
+// A test of an application asks for the cause by its stable name.
+func ExampleUnit_Live() {
+	defer temporary()()
+	unit, err := writer.Open(writer.WithName("web"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("before:", cause(unit.Live()))
+	if err := unit.Load(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("loaded:", unit.Live(), cause(unit.Ready()))
+	unit.Reset()
+	// Output:
+	// before: no-directory
+	// loaded: <nil> not-set
+}
+
+func cause(err error) string {
+	var unhealthy *writer.Unhealthy
+	if errors.As(err, &unhealthy) {
+		return unhealthy.Cause
+	}
+	return "none"
 }

@@ -20,29 +20,71 @@ const lockFile = ".lock"
 // lockWait is how long a call tries to get the lock.
 const lockWait = 2 * time.Second
 
+type lockOptions struct {
+	create bool // make the directory if it does not exist
+	urgent bool // do not wait for this Unit's other calls: an error code must not queue behind heartbeats
+}
+
+// lock opens the unit directory and takes its lock; close gives it back. The calls
+// of one Unit take turns before they try, which is faster than competing for the
+// lock. All of that ends after lockWait.
+func (u *Unit) lock(o lockOptions) (*directory, error) {
+	deadline := time.Now().Add(lockWait)
+	if o.urgent {
+		d, err := lockDirectory(u.Dir(), o, deadline)
+		return d, u.lockError(err)
+	}
+	if !u.takeTurn(deadline) {
+		return nil, refuse(ErrLocked, "other calls of this process have waited for the lock of %s for %v: try again, and look for a stopped process (lslocks names it)", u.Dir(), lockWait)
+	}
+	d, err := lockDirectory(u.Dir(), o, deadline)
+	if err != nil {
+		<-u.turn
+		return nil, u.lockError(err)
+	}
+	d.turn = u.turn
+	return d, nil
+}
+
+// lockError explains why the lock was not had.
+func (u *Unit) lockError(err error) error {
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return refuse(ErrLocked, "another process has held the lock of %s for %v: try again, and look for a stopped process (lslocks names it)", u.Dir(), lockWait)
+	case errors.Is(err, errBusy):
+		return refuse(ErrLocked, "other processes have taken the lock of %s in turn for %v: try again, and let fewer callers set and beat, or less often", u.Dir(), lockWait)
+	}
+	return err
+}
+
+// takeTurn waits until no other call of this Unit has its turn. directory.close ends
+// it.
+func (u *Unit) takeTurn(deadline time.Time) bool {
+	select {
+	case u.turn <- struct{}{}:
+		return true
+	default:
+	}
+	timeout := time.NewTimer(time.Until(deadline))
+	defer timeout.Stop()
+	select {
+	case u.turn <- struct{}{}:
+		return true
+	case <-timeout.C:
+		return false
+	}
+}
+
 // lockDirectory opens the unit directory at path and takes its lock: flock(2),
-// which the kernel drops with the descriptor, however its holder ends. The error
-// is EWOULDBLOCK if another process holds it until deadline, and errBusy if
-// several do in turn. With create, a directory that does not exist is made, as
-// 0755, and so is the run directory.
-func lockDirectory(path string, create bool, deadline time.Time) (*directory, error) {
+// which the kernel drops with the descriptor, however its holder ends. With o.create,
+// a directory that does not exist is made, as 0755, and so is the run directory. The
+// error is EWOULDBLOCK if another process holds the lock until deadline, and errBusy
+// if several do in turn.
+func lockDirectory(path string, o lockOptions, deadline time.Time) (*directory, error) {
 	for {
-		d, err := openDirectory(path)
-		if err == nil {
-			if err = d.lock(create, deadline); err == nil {
-				return d, nil
-			}
-			d.close()
-		} else if create && errors.Is(err, os.ErrNotExist) {
-			if err = makeRunDir(parent(path)); err == nil {
-				err = makeDirectory(path)
-			}
-			if err == nil {
-				err = errReplaced
-			}
-		}
-		if !errors.Is(err, errReplaced) {
-			return nil, err
+		d, again, err := tryLock(path, o, deadline)
+		if err != nil || !again {
+			return d, err
 		}
 		if !time.Now().Before(deadline) {
 			return nil, &os.PathError{Op: "flock", Path: path, Err: unix.EWOULDBLOCK}
@@ -50,39 +92,52 @@ func lockDirectory(path string, create bool, deadline time.Time) (*directory, er
 	}
 }
 
-// errReplaced means that the lock is on something that was removed meanwhile: it
-// excludes nobody, so start again.
-var errReplaced = errors.New("replaced meanwhile")
+// tryLock is one attempt. again means that the directory was just made, or that it
+// or its lock file was replaced meanwhile: such a lock excludes nobody.
+func tryLock(path string, o lockOptions, deadline time.Time) (d *directory, again bool, err error) {
+	d, err = openDirectory(path)
+	if o.create && isAbsent(err) {
+		err := makeUnitDir(path)
+		return nil, err == nil, err
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	again, err = d.lock(deadline)
+	if err == nil && !again && o.create {
+		err = d.finish()
+	}
+	if err != nil || again {
+		d.close()
+		return nil, again, err
+	}
+	return d, false, nil
+}
 
-func (d *directory) lock(create bool, deadline time.Time) error {
+// lock takes the lock of an open directory; again is that of tryLock.
+func (d *directory) lock(deadline time.Time) (again bool, err error) {
 	var here, there unix.Stat_t
 	if err := d.do("stat", "", func() error { return unix.Fstat(d.fd, &here) }); err != nil {
-		return err
+		return false, err
 	}
-	d.uid, d.gid = int(here.Uid), int(here.Gid)
-	err := d.openLock(uint32(here.Mode))
-	if err != nil {
-		return err
+	d.uid, d.gid, d.mode = int(here.Uid), int(here.Gid), uint32(here.Mode)
+	if again, err := d.openLock(); again || err != nil {
+		return again, err
 	}
-	if err = d.wait(deadline); err != nil {
-		return err
+	if err := d.wait(deadline); err != nil {
+		return false, err
 	}
 	d.locked = true
 	// The path must still name this directory, and the name this lock.
 	err = d.do("stat", "", func() error { return unix.Fstatat(unix.AT_FDCWD, d.path, &there, unix.AT_SYMLINK_NOFOLLOW) })
-	if errors.Is(err, os.ErrNotExist) || err == nil && !sameFile(&here, &there) {
-		return errReplaced
+	if isAbsent(err) || err == nil && !sameFile(&here, &there) {
+		return true, nil
 	}
-	if err == nil {
-		err = d.do("stat", lockFile, func() error { return unix.Fstat(d.lockFD, &there) })
+	if err != nil {
+		return false, err
 	}
-	if err == nil && there.Nlink == 0 {
-		return errReplaced
-	}
-	if err == nil && create && isUnfinished(uint32(here.Mode), here.Uid) {
-		err = d.do("chmod", "", func() error { return unix.Fchmodat(d.fd, ".", 0o755, 0) })
-	}
-	return err
+	err = d.do("stat", lockFile, func() error { return unix.Fstat(d.lockFD, &there) })
+	return err == nil && there.Nlink == 0, err
 }
 
 // wait tries to get the lock until deadline. The error is errBusy if others
@@ -134,36 +189,37 @@ func pause(waited time.Duration) time.Duration {
 
 // openLock opens the lock file, or makes it: for the directory's owner, and for
 // its group and for others if they may write the directory. The owner and mode
-// are set only on a file that we have just made.
-func (d *directory) openLock(dirMode uint32) error {
+// are set only on a file that we have just made. again means that another process
+// was faster, or that the directory is gone.
+func (d *directory) openLock() (again bool, err error) {
 	mode := uint32(0o600)
-	if dirMode&0o020 != 0 {
+	if d.mode&0o020 != 0 {
 		mode |= 0o060
 	}
-	if dirMode&0o002 != 0 {
+	if d.mode&0o002 != 0 {
 		mode |= 0o006
 	}
-	open := func(flags int) func() error {
-		return func() (err error) {
+	open := func(flags int) error {
+		return d.do("lock", lockFile, func() (err error) {
 			d.lockFD, err = unix.Openat(d.fd, lockFile, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 			return err
-		}
+		})
 	}
-	err := d.do("lock", lockFile, open(unix.O_RDWR))
+	err = open(unix.O_RDWR)
 	if errors.Is(err, unix.EROFS) { // it may be locked all the same
-		err = d.do("lock", lockFile, open(unix.O_RDONLY))
+		err = open(unix.O_RDONLY)
 	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return err
+	if !isAbsent(err) {
+		return false, err
 	}
-	err = d.do("lock", lockFile, open(unix.O_RDWR|unix.O_CREAT|unix.O_EXCL))
-	if errors.Is(err, os.ErrExist) || errors.Is(err, os.ErrNotExist) {
-		return errReplaced // another process was faster, or the directory is gone
+	err = open(unix.O_RDWR | unix.O_CREAT | unix.O_EXCL)
+	if errors.Is(err, os.ErrExist) || isAbsent(err) {
+		return true, nil
 	}
-	if err == nil {
-		err = d.own(d.lockFD, lockFile, mode)
+	if err != nil {
+		return false, err
 	}
-	return err
+	return false, d.own(d.lockFD, lockFile, mode)
 }
 
 func sameFile(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
@@ -172,16 +228,13 @@ func sameFile(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino 
 // not only by closing the descriptor, also releases it for a child that was
 // forked meanwhile and has a copy.
 func (d *directory) close() {
-	keepOpen := d.keepOpen
-	if d.locked && d.do("flock", lockFile, func() error { return unix.Flock(d.lockFD, unix.LOCK_UN) }) != nil {
-		keepOpen = false // so that closing releases it
+	if d.locked {
+		d.do("flock", lockFile, func() error { return unix.Flock(d.lockFD, unix.LOCK_UN) })
 	}
-	if d.lockFD >= 0 && !keepOpen {
+	if d.lockFD >= 0 {
 		sys.Close(d.lockFD)
 	}
-	if !keepOpen {
-		sys.Close(d.fd)
-	}
+	sys.Close(d.fd)
 	if d.turn != nil {
 		<-d.turn
 	}

@@ -23,7 +23,7 @@ func soon() time.Time { return time.Now().Add(200 * time.Millisecond) }
 // mustLock locks a directory that nobody else has locked for long.
 func mustLock(t *testing.T, path string) *directory {
 	t.Helper()
-	d, err := lockDirectory(path, true, time.Now().Add(lockWait))
+	d, err := lockDirectory(path, lockOptions{create: true}, time.Now().Add(lockWait))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,11 +32,11 @@ func mustLock(t *testing.T, path string) *directory {
 
 func TestLockExcludes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "web")
-	if _, err := lockDirectory(path, false, soon()); !errors.Is(err, os.ErrNotExist) {
+	if _, err := lockDirectory(path, lockOptions{}, soon()); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("locking what is not there: %v", err)
 	}
 	d := mustLock(t, path)
-	if _, err := lockDirectory(path, true, soon()); !errors.Is(err, syscall.EWOULDBLOCK) {
+	if _, err := lockDirectory(path, lockOptions{create: true}, soon()); !errors.Is(err, syscall.EWOULDBLOCK) {
 		t.Errorf("the second lock: %v", err)
 	}
 	d.close()
@@ -60,7 +60,7 @@ func TestLockOfReplacedDirectory(t *testing.T) {
 			old := mustLock(t, path)
 			locked := make(chan *directory)
 			go func() {
-				d, err := lockDirectory(path, false, time.Now().Add(lockWait))
+				d, err := lockDirectory(path, lockOptions{}, time.Now().Add(lockWait))
 				if err != nil {
 					t.Error(err)
 				}
@@ -80,7 +80,7 @@ func TestLockOfReplacedDirectory(t *testing.T) {
 			if err := errors.Join(unix.Fstat(d.fd, &locks), unix.Stat(path, &named)); err != nil || !sameFile(&locks, &named) {
 				t.Errorf("it has locked another directory: %v", err)
 			}
-			if d, err := lockDirectory(path, false, soon()); !errors.Is(err, syscall.EWOULDBLOCK) {
+			if d, err := lockDirectory(path, lockOptions{}, soon()); !errors.Is(err, syscall.EWOULDBLOCK) {
 				t.Errorf("another process gets the lock as well: %v %v", d, err)
 			}
 		})
@@ -96,7 +96,7 @@ func TestFirstLocks(t *testing.T) {
 		var holders atomic.Int32
 		for range 8 {
 			all.Go(func() {
-				d, err := lockDirectory(path, true, time.Now().Add(lockWait))
+				d, err := lockDirectory(path, lockOptions{create: true}, time.Now().Add(lockWait))
 				if err != nil {
 					t.Error(err)
 					return
@@ -126,8 +126,8 @@ func TestLockInRemovedDirectory(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.lock(true, soon()); !errors.Is(err, errReplaced) {
-		t.Errorf("%v", err)
+	if again, err := d.lock(soon()); !again || err != nil {
+		t.Errorf("%v, %v", again, err)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestLockAndForkedChild(t *testing.T) {
 	defer child.Process.Kill()
 	lock.Close()
 	d.close()
-	d, err = lockDirectory(path, false, soon())
+	d, err = lockDirectory(path, lockOptions{}, soon())
 	if err != nil {
 		t.Fatal("the child keeps the lock: ", err)
 	}
@@ -190,7 +190,7 @@ func TestUnfinishedDirectory(t *testing.T) {
 	if err := syscall.Mkdir(path, (0o755|unfinished)&^0o077); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := lockDirectory(path, false, soon()); err != nil {
+	if d, err := lockDirectory(path, lockOptions{}, soon()); err != nil {
 		t.Fatal(err)
 	} else {
 		d.close()

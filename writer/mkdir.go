@@ -21,6 +21,23 @@ func isUnfinished(mode, uid uint32) bool {
 	return mode&(unfinished|0o022) == unfinished && int(uid) == os.Geteuid()
 }
 
+// makeUnitDir makes the unit directory at path, which finish has yet to give its
+// mode, and the run directory.
+func makeUnitDir(path string) error {
+	if err := makeRunDir(parent(path)); err != nil {
+		return err
+	}
+	return makeDirectory(path)
+}
+
+// finish gives a locked unit directory its mode, if a load has just made it.
+func (d *directory) finish() error {
+	if !isUnfinished(d.mode, uint32(d.uid)) {
+		return nil
+	}
+	return d.do("chmod", "", func() error { return unix.Fchmodat(d.fd, ".", 0o755, 0) })
+}
+
 // makeDirectory makes a directory that is 0755 once it is finished. One that
 // exists is left alone.
 func makeDirectory(path string) error {
@@ -35,16 +52,18 @@ func makeDirectory(path string) error {
 // and finishes each before anything is made in it. A link that leads nowhere is an
 // error.
 func makeRunDir(path string) error {
-	err := finish(path)
-	if parent := parent(path); errors.Is(err, os.ErrNotExist) && parent != path {
-		if err = makeRunDir(parent); err == nil {
-			err = makeDirectory(path)
-		}
-		if err == nil {
-			err = finish(path)
-		}
+	err := finishRunDir(path)
+	up := parent(path)
+	if !errors.Is(err, os.ErrNotExist) || up == path {
+		return err
 	}
-	return err
+	if err := makeRunDir(up); err != nil {
+		return err
+	}
+	if err := makeDirectory(path); err != nil {
+		return err
+	}
+	return finishRunDir(path)
 }
 
 // parent returns the path without its last element. It does not clean the path as
@@ -57,10 +76,10 @@ func parent(path string) string {
 	return "/"
 }
 
-// finish gives a directory its mode, if it exists and we, or a load that was killed, have just
-// made it. That one is still empty: what somebody keeps in a directory of mode
-// 1700 stays theirs alone.
-func finish(path string) error {
+// finishRunDir gives a directory its mode if we, or a load that was killed, have just
+// made it. Such a directory is still empty: what somebody keeps in one of mode 1700
+// stays theirs alone.
+func finishRunDir(path string) error {
 	var st unix.Stat_t
 	err := retry(func() error { return unix.Stat(path, &st) })
 	if err != nil {

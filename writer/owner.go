@@ -1,7 +1,8 @@
+//go:build unix
+
 package writer
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -58,7 +59,7 @@ type owner struct {
 
 // readOwner reads who owns the unit.
 func readOwner(d *directory) (o owner, err error) {
-	held, problem, err := content(d, state.PidFile, state.PidLimit)
+	held, problem, err := d.content(state.PidFile, state.PidLimit)
 	if err != nil {
 		return o, err
 	}
@@ -71,7 +72,7 @@ func readOwner(d *directory) (o owner, err error) {
 	default:
 		o.badPid = problem
 	}
-	held, problem, err = content(d, state.IdentityFile, state.IdentityLimit)
+	held, problem, err = d.content(state.IdentityFile, state.IdentityLimit)
 	if err != nil {
 		return o, err
 	}
@@ -100,24 +101,31 @@ func (s stamp) settled() bool {
 	return s.inode != 0 && time.Since(time.Unix(0, s.changed)) > time.Second
 }
 
-// content reads a file that somebody may have replaced by something else. What
-// is not a regular file of the right size has a problem and holds no value, but
-// it exists. held is nil if it does not.
-func content(d *directory, name string, limit int) (held []byte, problem string, err error) {
-	held, err = d.read(name, limit)
-	switch {
-	case errors.Is(err, syscall.EFBIG):
-		return nil, fmt.Sprintf("holds more than %d bytes", limit), nil
-	case errors.Is(err, syscall.ELOOP):
-		return nil, "is a symbolic link", nil
-	case errors.Is(err, syscall.EISDIR):
-		return nil, "is a directory", nil
-	case errors.Is(err, syscall.ESPIPE), errors.Is(err, syscall.ENXIO):
-		return nil, "is not a regular file", nil
-	case err == nil && held != nil && len(held) == 0:
-		return held, "is empty", nil
+// check returns an error unless the recorded process is the one that the Unit acts
+// for, and alive.
+func (u *Unit) check(d *directory) error {
+	if u.anyOwner || u.pid != os.Getpid() {
+		return u.readAndCheck(d)
 	}
-	return held, "", err
+	now := d.stamps()
+	if known := u.ours.Load(); known != nil && *known == now {
+		return nil
+	}
+	if err := u.readAndCheck(d); err != nil {
+		return err
+	}
+	if now.pid.settled() && now.identity.settled() {
+		u.ours.Store(&now)
+	}
+	return nil
+}
+
+func (u *Unit) readAndCheck(d *directory) error {
+	o, err := readOwner(d)
+	if err != nil {
+		return err
+	}
+	return u.checkOwner(o)
 }
 
 // checkFree returns an error if another live process than me owns the unit, or
@@ -141,7 +149,7 @@ func (u *Unit) cannotTell(o owner) error {
 	return err
 }
 
-// checkOwner returns an error unless the process that the unit speaks for is the
+// checkOwner returns an error unless the process that the Unit acts for is the
 // recorded one, and alive. A directory without identity was made by another
 // program: there a pid is enough, as it is for that program.
 func (u *Unit) checkOwner(o owner) error {
@@ -156,8 +164,8 @@ func (u *Unit) checkOwner(o owner) error {
 		return refuse(ErrNotLoaded, "not loaded: %s/pid %s: load again", u.Dir(), o.badPid)
 	case o.malformed:
 		return refuse(ErrNotLoaded, "not loaded: %s/identity is malformed: load again, or remove it if another program wrote pid", u.Dir())
-	case o.id.Pid == 0 && o.pid != demand && (u.given || u.loaded.Load()):
-		return refuse(ErrOwned, "%s/pid holds %d, not %d: another program has loaded the unit", u.Dir(), o.pid, demand)
+	case o.id.Pid == 0 && o.pid != demand && (u.givenPid || u.loaded.Load()):
+		return u.ownedByProgram(o.pid)
 	case o.id.Pid == 0:
 		return nil
 	case o.id.Pid != o.pid:
@@ -165,11 +173,21 @@ func (u *Unit) checkOwner(o owner) error {
 	case o.process.Status == state.Unknown:
 		return u.cannotTell(o)
 	case o.pid != demand && (u.loaded.Load() || !o.process.Ended()):
-		return refuse(ErrOwned, "the unit was loaded by pid %d, not by pid %d: give each process its own unit name", o.pid, demand)
+		return u.ownedBy(o.pid)
 	case o.process.Status == state.Gone: // or so it looks from another pid namespace
 		return refuse(ErrGone, "pid %d, which loaded the unit, is not running in this pid namespace: load again, in the application's own container", o.pid)
 	case o.process.Ended():
 		return refuse(ErrGone, "pid %d, which loaded the unit, has exited: load again", o.pid)
 	}
 	return nil
+}
+
+// ownedBy is ErrOwned for a unit that another process has loaded.
+func (u *Unit) ownedBy(pid int32) error {
+	return refuse(ErrOwned, "the unit was loaded by pid %d, not by pid %d: give each process its own unit name", pid, u.pid)
+}
+
+// ownedByProgram is ownedBy where another program wrote the files.
+func (u *Unit) ownedByProgram(pid int32) error {
+	return refuse(ErrOwned, "%s/%s holds %d, not %d: another program has loaded the unit", u.Dir(), state.PidFile, pid, u.pid)
 }

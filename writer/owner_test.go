@@ -65,7 +65,7 @@ func TestLostUnit(t *testing.T) {
 func TestCheckThatCancels(t *testing.T) {
 	u := open(t, t.TempDir())
 	ctx, cancel := context.WithCancel(context.Background())
-	last := writer.Check{Name: "last", Health: func(context.Context) error { cancel(); return nil }}
+	last := writer.Check{Name: "last", Run: func(context.Context) error { cancel(); return nil }}
 	if err := u.Load(ctx, last); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}

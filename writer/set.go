@@ -1,9 +1,9 @@
+//go:build unix
+
 package writer
 
 import (
-	"errors"
 	"fmt"
-	"os"
 
 	"github.com/healthprobe/healthprobe/internal/state"
 )
@@ -23,112 +23,97 @@ func (u *Unit) Set(code int) error { return u.SetReason(code, "") }
 // code. What is not printable is replaced. Code and reason share 512 bytes; the
 // rest is cut.
 func (u *Unit) SetReason(code int, reason string) error {
-	err := u.set(code, reason)
-	if err != nil {
-		u.endWindow()
-	}
-	return u.wrap("set", err)
+	return u.do("set", func() error {
+		err := u.set(code, reason)
+		if err != nil {
+			u.endWindow()
+		}
+		return err
+	})
 }
 
 func (u *Unit) set(code int, reason string) error {
-	d, err := u.lock(false, code != 0)
+	d, err := u.lock(lockOptions{urgent: code != 0})
+	if isAbsent(err) {
+		return u.noDirectory()
+	}
 	if err != nil {
 		return u.setUnlocked(code, err)
 	}
 	defer d.close()
 	before, now := u.recent.Load(), sinceStart()
 	err = u.check(d)
-	if ambiguous(err) && code != 0 {
-		err = u.check(d) // a failure to read may pass, and the previous "healthy" would stay
+	if code != 0 && ambiguous(err) { // a failure to read may pass, and a "healthy" would stay
+		err = u.check(d)
 	}
-	if ambiguous(err) && code != 0 {
-		return u.withState(d, err)
+	if code != 0 && ambiguous(err) {
+		return d.withState(err)
 	}
 	if err != nil {
 		return err
 	}
-	if code < 0 || code > state.MaxNumber {
-		return u.failed(d, d.openPrevious(), code, fmt.Errorf("code %d is out of range: want 0 to %d", code, state.MaxNumber))
-	}
-	if reason == "" {
-		if !isAbsent(d.see(state.ReasonFile).err) { // looking costs less than removing
-			d.remove(state.ReasonFile) // best effort: the code is valid without its reason, or with an old one
-		}
-	} else {
-		var buf [state.ReasonLimit]byte
-		d.replace(state.ReasonFile, state.FormatReason(&buf, int32(code), reason))
-	}
-	var buf [state.ErrorLimit]byte
-	if err := d.replace(state.ErrorFile, state.FormatNumber(&buf, int32(code))); err != nil {
-		return u.failed(d, d.openPrevious(), code, err)
+	if err := d.set(code, reason); err != nil {
+		return d.openPrevious().clearFor(code, err)
 	}
 	u.openWindow(before, now)
 	return nil
 }
 
-// ambiguous reports whether check could not find out who owns the unit.
-func ambiguous(err error) bool {
-	refused := (*unitError)(nil)
-	return err != nil && (!errors.As(err, &refused) || refused.ambiguous)
+// set writes the reason and then the code.
+func (d *directory) set(code int, reason string) error {
+	if code < 0 || code > state.MaxNumber {
+		return fmt.Errorf("code %d is out of range: want 0 to %d", code, state.MaxNumber)
+	}
+	d.setReason(int32(code), reason) // best effort: the code is valid without its reason, or with an old one
+	var buf [state.ErrorLimit]byte
+	return d.replace(state.ErrorFile, state.FormatNumber(&buf, int32(code)))
 }
 
-// check returns an error unless the recorded process is the one that the unit
-// speaks for.
-func (u *Unit) check(d *directory) error {
-	var names stamps
-	if u.own {
-		names = d.stamps()
-		if known := u.ours.Load(); known != nil && *known == names {
-			return nil
-		}
+func (d *directory) setReason(code int32, reason string) error {
+	if reason != "" {
+		var buf [state.ReasonLimit]byte
+		return d.replace(state.ReasonFile, state.FormatReason(&buf, code, reason))
 	}
-	o, err := readOwner(d)
-	if err == nil {
-		err = u.checkOwner(o)
+	if isAbsent(d.see(state.ReasonFile).err) { // looking costs less than removing
+		return nil
 	}
-	if err == nil && names.pid.settled() && names.identity.settled() {
-		u.ours.Store(&names)
-	}
-	return err
+	return d.remove(state.ReasonFile)
 }
 
-// setUnlocked is set without the lock: it may only clear the previous state.
+// setUnlocked is set without the lock, which cause says why: all that it may do
+// is to clear the previous state.
 func (u *Unit) setUnlocked(code int, cause error) error {
-	if isAbsent(cause) {
-		return refuse(ErrNotLoaded, "not loaded: no directory %s: load first", u.Dir())
-	}
 	d, err := openDirectory(u.Dir())
 	if err != nil && code == 0 {
 		return cause
 	}
 	if err != nil {
-		return refuse(u.addHint(cause), "%v; %s/error cannot be read now", u.addHint(cause), u.Dir())
+		return &stateError{cause, fmt.Sprintf("%s/%s cannot be read now", u.Dir(), state.ErrorFile)}
 	}
 	defer d.close()
-	previous := d.openPrevious()
+	previous := d.openPrevious() // before the owner is checked: see there
 	if u.check(d) != nil {
 		previous.close()
-		return u.withState(d, cause)
+		return d.withState(cause)
 	}
-	return u.failed(d, previous, code, cause)
+	return previous.clearFor(code, cause)
 }
 
-// failed clears the previous state if the new one was to be unhealthy, and
-// returns cause with what the error file holds now.
-func (u *Unit) failed(d *directory, previous *previous, code int, cause error) error {
-	defer previous.close()
+// clearFor ends a set that could not record code. If code was to be unhealthy, it
+// clears the previous state. The error is cause, with what the error file holds now.
+func (p *previous) clearFor(code int, cause error) error {
+	defer p.close()
 	if code != 0 {
-		if err := previous.clear(); err != nil {
+		if err := p.clear(); err != nil {
 			cause = fmt.Errorf("%w; the previous state could not be cleared: %w", cause, err)
 		}
 	}
-	return u.withState(d, cause)
+	return p.d.withState(cause)
 }
 
 // withState adds what the error file holds now.
-func (u *Unit) withState(d *directory, cause error) error {
-	cause = u.addHint(cause)
-	held, problem, err := content(d, state.ErrorFile, state.ErrorLimit)
+func (d *directory) withState(cause error) error {
+	held, problem, err := d.content(state.ErrorFile, state.ErrorLimit)
 	now := fmt.Sprintf("holds %q now: unhealthy", held)
 	switch {
 	case err != nil:
@@ -140,7 +125,5 @@ func (u *Unit) withState(d *directory, cause error) error {
 	case string(held) == "0":
 		now = `still holds "0": healthy`
 	}
-	return refuse(cause, "%v; %s/error %s", cause, u.Dir(), now)
+	return &stateError{cause, d.file(state.ErrorFile) + " " + now}
 }
-
-func isAbsent(err error) bool { return errors.Is(err, os.ErrNotExist) }

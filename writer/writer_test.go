@@ -90,7 +90,7 @@ func TestChecks(t *testing.T) {
 	broken := errors.New("broken")
 	var ran []string
 	check := func(name string, err error) writer.Check {
-		return writer.Check{Name: name, Health: func(context.Context) error { ran = append(ran, name); return err }}
+		return writer.Check{Name: name, Run: func(context.Context) error { ran = append(ran, name); return err }}
 	}
 	for _, cause := range []error{writer.ErrUnhealthy, broken, &os.PathError{Op: "open", Path: "x", Err: syscall.EACCES}} {
 		ran = nil
@@ -108,7 +108,7 @@ func TestChecks(t *testing.T) {
 		want(t, u, "not loaded: no pid in "+u.Dir())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	err := u.Load(ctx, writer.Check{Name: "a", Health: func(context.Context) error { cancel(); return nil }}, check("b", nil))
+	err := u.Load(ctx, writer.Check{Name: "a", Run: func(context.Context) error { cancel(); return nil }}, check("b", nil))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
@@ -123,6 +123,12 @@ func TestOpen(t *testing.T) {
 		if _, err := writer.Open(o); err == nil {
 			t.Error("taken for an option")
 		}
+	}
+	if _, err := writer.Open(writer.WithPid(1), writer.WithAnyOwner()); err == nil {
+		t.Error("both for one process and for any")
+	}
+	if u, err := writer.Open(nil, writer.WithName("a"), nil); err != nil || u.Name() != "a" {
+		t.Errorf("with an option that is nil: %v", err)
 	}
 	t.Setenv("LIVENESS_RUNDIR", "/somewhere")
 	t.Setenv("LIVENESS_UNIT_NAME", "db")

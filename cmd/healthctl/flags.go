@@ -165,7 +165,7 @@ func (i *invocation) isFlag(arg string) bool {
 
 // open opens the unit. A name or directory that cannot be one is wrong usage.
 func (i *invocation) open(more ...writer.Option) (*writer.Unit, error) {
-	u, err := writer.Open(append(append(i.options, writer.WithExit()), more...)...)
+	u, err := writer.Open(append(i.options, more...)...)
 	if err != nil {
 		return nil, i.wrong("%v", err)
 	}

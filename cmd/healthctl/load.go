@@ -55,7 +55,7 @@ func load(i *invocation) error {
 			return errors.New("load: the parent process is in another pid namespace: name the process to record with -pid")
 		}
 		pid.value = parent
-		list = append(list, writer.Check{Name: "parent", Health: func(context.Context) error {
+		list = append(list, writer.Check{Name: "parent", Run: func(context.Context) error {
 			if now := os.Getppid(); now != parent {
 				return fmt.Errorf("pid %d has exited, and pid %d is the parent now: name the process to record with -pid", parent, now)
 			}
@@ -97,7 +97,7 @@ func checkFlags(i *invocation) *checks {
 func (c *checks) list(args []string) []writer.Check {
 	var list []writer.Check
 	for _, path := range c.paths {
-		list = append(list, writer.Check{Name: path, Health: func(ctx context.Context) error { return c.run(ctx, path, args) }})
+		list = append(list, writer.Check{Name: path, Run: func(ctx context.Context) error { return c.run(ctx, path, args) }})
 	}
 	return list
 }

@@ -43,7 +43,7 @@ func run(spool string, every time.Duration, wait bool) error {
 	if err != nil {
 		return err
 	}
-	writable := writer.Check{Name: "spool", Health: func(context.Context) error { return checkSpool(spool) }}
+	writable := writer.Check{Name: "spool", Run: func(context.Context) error { return checkSpool(spool) }}
 	if err := unit.Load(context.Background(), writable); err != nil {
 		return err
 	}

@@ -72,6 +72,12 @@ func (p *Probe) Cause() Cause { return p.cause }
 // Healthy reports whether Run found nothing wrong.
 func (p *Probe) Healthy() bool { return p.cause == Healthy }
 
+// Running reports whether a process was found alive: the recorded one or, where
+// another program wrote the files, whichever has the pid.
+func (p *Probe) Running() bool {
+	return p.Verified || p.Pid > 0 && !p.Recorded && p.cause != Gone && p.cause != Zombie
+}
+
 // Reason returns the text that belongs to Code, fit to print, or "".
 func (p *Probe) Reason() string { return text.String(p.reason) }
 

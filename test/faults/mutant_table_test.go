@@ -20,8 +20,8 @@ var mutants = []mutant{
 	},
 	{
 		name: "load does not clear a second time", file: "writer/load.go", short: true,
-		old:       "\tif err := u.clear(d); err != nil {\n\t\treturn err\n\t}\n\treturn then(d)\n}",
-		new:       "\tif !begun {\n\t\tbegun = true\n\t\tif err := u.clear(d); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n\treturn then(d)\n}\n\nvar begun bool",
+		old:       "\tif err == nil {\n\t\terr = u.clear(d)\n\t}",
+		new:       "\tif err == nil && !u.loaded.Swap(true) {\n\t\terr = u.clear(d)\n\t}",
 		foundBy:   inRace("load while another process loads, sets 0 and dies"),
 		violation: "nobody set 0 for the process",
 	},
@@ -76,7 +76,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "the lock of a replaced directory is accepted", file: "writer/lock.go",
-		old:       "if errors.Is(err, os.ErrNotExist) || err == nil && !sameFile(&here, &there) {",
+		old:       "if isAbsent(err) || err == nil && !sameFile(&here, &there) {",
 		new:       "if false {",
 		foundBy:   inRace("set 0 while the directory is replaced and another process loads"),
 		violation: "set reported success for a unit",
@@ -90,7 +90,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "a failed set of a code other than 0 leaves 0 behind", file: "writer/set.go",
-		old:       "if err := previous.clear(); err != nil {",
+		old:       "if err := p.clear(); err != nil {",
 		new:       "if err := error(nil); err != nil {",
 		foundBy:   inScenarios("set 42 over 0"),
 		violation: "ENOSPC at call",
@@ -125,8 +125,8 @@ var mutants = []mutant{
 	},
 	{
 		name: "a short write is considered complete", file: "writer/dir.go",
-		old:       "b = b[max(n, 0):]",
-		new:       "b = nil",
+		old:       "content = content[max(n, 0):]",
+		new:       "content = nil",
 		foundBy:   inScenarios("set 42 over 0"),
 		violation: "error holds",
 	},
@@ -138,16 +138,16 @@ var mutants = []mutant{
 		violation: "healthy, unlike both before and after",
 	},
 	{
-		name: "set does not check the owner", file: "writer/set.go",
-		old:       "\t\terr = u.checkOwner(o)\n",
-		new:       "\t\tu.checkOwner(o)\n",
+		name: "set does not check the owner", file: "writer/owner.go",
+		old:       "\treturn u.checkOwner(o)\n",
+		new:       "\tu.checkOwner(o)\n\treturn nil\n",
 		foundBy:   inRace("load while the previous process still sets 0"),
 		violation: "nobody set 0 for the process",
 	},
 	{
 		name: "pid is written before identity", file: "writer/load.go",
-		old:       "\t\tif len(me.Start) > 0 {\n",
-		new:       "\t\td.replace(state.PidFile, state.FormatNumber(new([state.PidLimit]byte), me.Pid))\n\t\tif len(me.Start) > 0 {\n",
+		old:       "\tif len(me.Start) > 0 {\n",
+		new:       "\td.replace(state.PidFile, state.FormatNumber(new([state.PidLimit]byte), me.Pid))\n\tif len(me.Start) > 0 {\n",
 		foundBy:   inScenarios("load, fresh"),
 		violation: "healthy without identity",
 	}, { // which breaks no promise, but the model has another order
