@@ -2,28 +2,25 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// reaper returns a function that reaps the children that have ended by then. Call
-// reaper before anything is started: a child that this process has already is
-// one of the script that has become healthctl, and so of the application that
-// healthctl becomes, which may wait for its exit status. Then nothing is reaped,
-// because there is no way to wait for all other children only.
-func reaper() func() {
+// hasChildren reports whether this process has children. Before it has started
+// any, they are those of the script that became healthctl by exec: the
+// application that healthctl becomes may want their exit statuses, and there is
+// no way to wait for all children but those.
+func hasChildren() bool {
 	for {
 		// WNOWAIT: look, but leave a zombie as it is.
 		err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-		switch err {
-		case unix.EINTR:
-			continue
-		case unix.ECHILD:
-			return reap
+		if err != unix.EINTR {
+			return err != unix.ECHILD
 		}
-		return func() {}
 	}
 }
 
+// reap reaps the children that have exited so far.
 func reap() {
 	for {
-		if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); pid <= 0 && err != unix.EINTR {
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+		if pid <= 0 && err != unix.EINTR {
 			return
 		}
 	}

@@ -36,10 +36,11 @@ func execute(i *invocation) error {
 	first := firstStateFlags(i)
 	c := checkFlags(i)
 	i.unitFlags()
-	if err := i.parse(); err != nil {
+	argv, err := i.parse()
+	if err != nil {
 		return err
 	}
-	if len(i.args()) == 0 || i.args()[0] == "" {
+	if len(argv) == 0 || argv[0] == "" {
 		return i.wrong("no COMMAND")
 	}
 	if problem := first.problem(); problem != "" {
@@ -49,18 +50,23 @@ func execute(i *invocation) error {
 	if err != nil {
 		return err
 	}
-	reap := reaper()
-	if err := c.load(u, c.list(nil)); err != nil {
+	inherited := hasChildren()
+	if err := c.load(u, nil); err != nil {
 		return err
 	}
-	err = become(u, first, i.args(), reap)
+	// As pid 1 this is the parent of whatever the checks left behind. COMMAND does
+	// not expect children, unless it had some before: those are its own to wait for.
+	if !inherited {
+		reap()
+	}
+	err = become(u, first, argv)
 	if e := u.Reset(); e != nil { // COMMAND will not run
 		err = fmt.Errorf("%w; %w", err, e)
 	}
 	return err
 }
 
-// firstState is what the probe finds until something else sets a code.
+// firstState is what exec sets before COMMAND runs.
 type firstState struct {
 	none      *bool // -no-set
 	code      int
@@ -87,20 +93,20 @@ func firstStateFlags(i *invocation) *firstState {
 	return f
 }
 
-// problem returns what is wrong with the flags together, or "".
+// problem returns what is wrong with the combination of flags, or "".
 func (f *firstState) problem() string {
 	switch {
 	case *f.none && f.set:
 		return "-no-set and -set cannot be combined"
 	case *f.none && f.hasReason:
 		return "-no-set and -reason cannot be combined"
-	case f.hasReason && !f.set: // as in healthctl set, it stands with its code
+	case f.hasReason && !f.set: // a reason belongs to a code, as in healthctl set
 		return "-reason needs -set CODE"
 	}
 	return ""
 }
 
-// record sets the code, unless that is left to somebody else.
+// record sets the code and the reason, unless -no-set was given.
 func (f *firstState) record(u *writer.Unit) error {
 	if *f.none {
 		return nil
@@ -108,25 +114,29 @@ func (f *firstState) record(u *writer.Unit) error {
 	return u.SetReason(f.code, f.reason)
 }
 
-// become records the first state and then is the command, by execve(2). It returns only if
-// that fails. As pid 1 it is the parent of what the checks left behind: it reaps
-// what has ended, since the command does not expect children.
-func become(u *writer.Unit, first *firstState, argv []string, reap func()) error {
+// become records the first state and then becomes the command by execve(2). It
+// returns only if that fails.
+func become(u *writer.Unit, first *firstState, argv []string) error {
 	path, err := exec.LookPath(argv[0])
-	if err == nil {
-		if err := first.record(u); err != nil {
-			return err
-		}
-		reap()
-		err = syscall.Exec(path, argv, os.Environ())
+	if err != nil {
+		return execError(u, argv[0], err)
 	}
+	if err := first.record(u); err != nil {
+		return err
+	}
+	return execError(u, argv[0], syscall.Exec(path, argv, os.Environ()))
+}
+
+// execError returns the error for a command that could not be executed. Its exit
+// status is the one that a shell would have.
+func execError(u *writer.Unit, name string, err error) error {
 	status := 126
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
 		status = 127
 	}
 	var lookup *exec.Error
 	if errors.As(err, &lookup) {
-		err = lookup.Err
+		err = lookup.Err // the rest would name the command again
 	}
-	return &statusError{fmt.Errorf("exec %s: %s: %w", u.Name(), argv[0], err), status}
+	return &statusError{fmt.Errorf("exec %s: %s: %w", u.Name(), name, err), status}
 }

@@ -4,9 +4,8 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,40 +13,42 @@ import (
 	"github.com/healthprobe/healthprobe/writer"
 )
 
-// invocation is one run of a command: its arguments, and the flags that it
-// defines, each with its line for -h.
+// invocation is one run of a command: the words after the command's name, the
+// flags that it takes, and what -rundir and -unit said.
 type invocation struct {
 	command *command
-	words   []string // behind the command's name
-	flags   *flag.FlagSet
-	help    []flagHelp
-	values  int             // how many words there are up to the last flag's value
+	words   []string
+	flags   []flag
 	options []writer.Option // from -rundir and -unit
 	runDir  string          // from -rundir
 	unit    string          // from -unit
 }
 
-type flagHelp struct{ left, right string }
+// flag is a flag of a command. Without a placeholder it takes no value.
+type flag struct {
+	name, placeholder, help string
+	set                     func(value string) error
+}
 
 func newInvocation(c *command, words []string) *invocation {
-	f := flag.NewFlagSet("healthctl "+c.name, flag.ContinueOnError)
-	f.SetOutput(io.Discard) // usageError has the message, on one line
-	return &invocation{command: c, words: words, flags: f}
+	return &invocation{command: c, words: words}
 }
 
-// value defines a flag with a value.
+// value defines a flag that takes a value.
 func (i *invocation) value(name, placeholder, help string, set func(string) error) {
-	i.help = append(i.help, flagHelp{"-" + name + " " + placeholder, help})
-	i.flags.Func(name, "", func(s string) error {
-		i.values = len(i.words) - i.flags.NArg()
-		return set(s)
-	})
+	i.flags = append(i.flags, flag{name, placeholder, help, set})
 }
 
-// toggle defines a flag without one.
+// toggle defines a flag that takes none.
 func (i *invocation) toggle(name, help string) *bool {
-	i.help = append(i.help, flagHelp{"-" + name, help})
-	return i.flags.Bool(name, false, "")
+	on := new(bool)
+	i.flags = append(i.flags, flag{name, "", help, func(s string) (err error) {
+		if *on, err = strconv.ParseBool(s); err != nil {
+			return errors.New("want true or false")
+		}
+		return nil
+	}})
+	return on
 }
 
 // unitFlags defines -rundir and -unit.
@@ -64,7 +65,7 @@ func (i *invocation) unitFlags() {
 	})
 }
 
-// pidFlag is -pid, and whether it was given: every value of it is checked.
+// pidFlag is the value of -pid, if it was given.
 type pidFlag struct {
 	given bool
 	value int
@@ -82,8 +83,8 @@ func (i *invocation) pidFlag(help string) *pidFlag {
 	return p
 }
 
-// owner returns the option for the process that the command speaks for: without
-// -pid whichever owns the unit.
+// owner returns the option for the process that has to own the unit: without
+// -pid, any process may.
 func (p *pidFlag) owner() writer.Option {
 	if p.given {
 		return writer.WithPid(p.value)
@@ -91,79 +92,125 @@ func (p *pidFlag) owner() writer.Option {
 	return writer.WithAnyOwner()
 }
 
-// parse parses the flags. With -h it prints the help and returns flag.ErrHelp.
-func (i *invocation) parse() error {
-	return i.parsed(i.flags.Parse(i.words))
-}
+// errHelp is returned after -h has printed the help.
+var errHelp = errors.New("help was printed")
 
-// parsed does what parse does with the error of package flag.
-func (i *invocation) parsed(err error) error {
-	unknown, isUnknown := unknownFlag(err)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		i.printHelp()
-		return err
-	case isUnknown && len(i.help) == 0:
-		return usageError(fmt.Sprintf("%s: unknown flag %s: it takes none; see %[1]s -h", i.flags.Name(), unknown))
-	case isUnknown:
-		var names []string
-		i.flags.VisitAll(func(f *flag.Flag) { names = append(names, "-"+f.Name) })
-		return usageError(fmt.Sprintf("%s: unknown flag %s: the flags are %s; see %[1]s -h", i.flags.Name(), unknown, strings.Join(names, ", ")))
-	case err != nil:
-		return i.wrong("%v", err)
+// parse sets the flags and returns the arguments.
+func (i *invocation) parse() (args []string, err error) {
+	rest, err := i.parseFlags()
+	if err == nil && len(rest) > 0 && rest[0] == "--" {
+		rest = rest[1:]
 	}
-	return nil
+	return rest, err
 }
 
-// unknownFlag returns the flag that package flag stopped at, if it does not know
-// it.
-func unknownFlag(err error) (name string, ok bool) {
-	if err == nil {
-		return "", false
-	}
-	return strings.CutPrefix(err.Error(), "flag provided but not defined: ")
-}
-
-// parseNoArgs is parse for a command without arguments.
+// parseNoArgs is parse for a command that takes no arguments.
 func (i *invocation) parseNoArgs() error {
-	if err := i.parse(); err != nil {
-		return err
+	args, err := i.parse()
+	if err == nil && len(args) > 0 {
+		return i.wrong("unexpected argument %q", args[0])
 	}
-	if len(i.args()) > 0 {
-		return i.wrong("unexpected argument %q", i.args()[0])
-	}
-	return nil
+	return err
 }
 
-// args returns what is behind the flags.
-func (i *invocation) args() []string { return i.flags.Args() }
-
-// checkStrayFlags refuses a flag among the arguments, where it would have no
-// effect, unless "--" before them marks it as an argument.
-func (i *invocation) checkStrayFlags(args []string) error {
+// parseStrict is parse for a command whose own flags make no sense among the
+// arguments: there they would have no effect, so the user meant something else.
+// A "--" before the arguments permits them.
+func (i *invocation) parseStrict() (args []string, err error) {
+	args, err = i.parseFlags()
+	if err != nil || len(args) == 0 {
+		return nil, err
+	}
+	if args[0] == "--" {
+		return args[1:], nil
+	}
 	for _, arg := range args {
 		if i.isFlag(arg) {
-			return i.wrong("flags must come before the arguments: %s (write -- before the arguments if it is one)", arg)
+			return nil, i.wrong("flags must come before the arguments: %s (write -- before the arguments if it is one)", arg)
+		}
+	}
+	return args, nil
+}
+
+// parseFlags sets the flags and returns what follows: "--" and arguments, or
+// just arguments. Package flag would stop at a CODE of -1, and does not tell
+// whether it has dropped a "--" or taken it for a value.
+func (i *invocation) parseFlags() (rest []string, err error) {
+	for rest = i.words; len(rest) > 0; rest = rest[1:] {
+		name, dashed := flagName(rest[0])
+		if !dashed || i.command.takesNegative && isNegative(rest[0]) {
+			return rest, nil
+		}
+		_, value, hasValue := strings.Cut(rest[0], "=")
+		f := i.lookup(name)
+		switch {
+		case f == nil && (name == "h" || name == "help"):
+			i.printHelp()
+			return nil, errHelp
+		case f == nil:
+			return nil, i.unknownFlag(name)
+		case hasValue:
+		case f.placeholder == "":
+			value = "true"
+		case len(rest) == 1:
+			return nil, i.wrong("flag needs an argument: -%s", name)
+		default:
+			rest = rest[1:]
+			value = rest[0]
+		}
+		if err := f.set(value); err != nil {
+			return nil, i.wrong("invalid value %q for flag -%s: %v", value, name, err)
+		}
+	}
+	return nil, nil
+}
+
+// flagName returns the flag that a word such as --unit=web names. dashed
+// reports whether the word looks like a flag at all.
+func flagName(word string) (name string, dashed bool) {
+	if !strings.HasPrefix(word, "-") || word == "-" || word == "--" {
+		return "", false
+	}
+	name, _, _ = strings.Cut(strings.TrimPrefix(word[1:], "-"), "=")
+	return name, true
+}
+
+func (i *invocation) lookup(name string) *flag {
+	for n := range i.flags {
+		if i.flags[n].name == name {
+			return &i.flags[n]
 		}
 	}
 	return nil
 }
 
-// separated reports whether "--" stands before the arguments, and not as the
-// value of a flag.
-func (i *invocation) separated() bool {
-	before := len(i.words) - len(i.args()) - 1
-	return before >= i.values && i.words[before] == "--"
+// isFlag reports whether a word names a flag that the command takes.
+func (i *invocation) isFlag(word string) bool {
+	name, dashed := flagName(word)
+	return dashed && i.lookup(name) != nil
 }
 
-// isFlag reports whether an argument looks like a flag that is defined.
-func (i *invocation) isFlag(arg string) bool {
-	name, dashed := strings.CutPrefix(strings.Replace(arg, "--", "-", 1), "-")
-	name, _, _ = strings.Cut(name, "=")
-	return dashed && i.flags.Lookup(name) != nil
+func (i *invocation) unknownFlag(name string) error {
+	known := "it takes none"
+	if len(i.flags) > 0 {
+		var names []string
+		for _, f := range i.flags {
+			names = append(names, "-"+f.name)
+		}
+		slices.Sort(names)
+		known = "the flags are " + strings.Join(names, ", ")
+	}
+	return usageError(fmt.Sprintf("%s: unknown flag -%s: %s; see %[1]s -h", i.name(), name, known))
 }
 
-// open opens the unit. A name or directory that cannot be one is wrong usage.
+// wrong returns the error for a wrong command line.
+func (i *invocation) wrong(format string, args ...any) error {
+	return usageError(fmt.Sprintf("%s: %s: see %[1]s -h", i.name(), fmt.Sprintf(format, args...)))
+}
+
+func (i *invocation) name() string { return "healthctl " + i.command.name }
+
+// open opens the unit. A bad name or run directory is wrong usage.
 func (i *invocation) open(more ...writer.Option) (*writer.Unit, error) {
 	u, err := writer.Open(append(i.options, more...)...)
 	if err != nil {
@@ -172,22 +219,17 @@ func (i *invocation) open(more ...writer.Option) (*writer.Unit, error) {
 	return u, nil
 }
 
-// wrong returns the error for a wrong command line.
-func (i *invocation) wrong(format string, args ...any) error {
-	return usageError(fmt.Sprintf("%s: %s: see %[1]s -h", i.flags.Name(), fmt.Sprintf(format, args...)))
-}
-
 func (i *invocation) printHelp() {
 	c := i.command
-	fmt.Print("Usage: ", i.flags.Name())
-	if len(i.help) > 0 {
+	fmt.Print("Usage: ", i.name())
+	if len(i.flags) > 0 {
 		fmt.Print(" [flags]")
 	}
 	if c.args != "" {
 		fmt.Print(" ", c.args)
 	}
 	fmt.Print("\n\n", c.about, "\n")
-	if i.printFlags(); len(i.help) > 0 {
+	if i.printFlags(); len(i.flags) > 0 {
 		fmt.Println()
 	}
 	fmt.Printf("Exit status: %s\n\n", c.exits)
@@ -199,11 +241,14 @@ func (i *invocation) printHelp() {
 
 func (i *invocation) printFlags() {
 	width := 0
-	for _, h := range i.help {
-		width = max(width, len(h.left))
+	for _, f := range i.flags {
+		width = max(width, len(f.synopsis()))
 	}
-	for _, h := range i.help {
+	for _, f := range i.flags {
 		indent := "\n" + strings.Repeat(" ", 2+width+2)
-		fmt.Printf("  %-*s  %s\n", width, h.left, strings.ReplaceAll(h.right, "\n", indent))
+		fmt.Printf("  %-*s  %s\n", width, f.synopsis(), strings.ReplaceAll(f.help, "\n", indent))
 	}
 }
+
+// synopsis returns "-unit NAME", or "-json" for a flag without a value.
+func (f flag) synopsis() string { return strings.TrimSuffix("-"+f.name+" "+f.placeholder, " ") }

@@ -10,8 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
-	"time"
 )
 
 var installCommand = command{
@@ -31,13 +32,14 @@ an initContainer that adds the probe to an image that you cannot change.
 }
 
 func install(i *invocation) error {
-	if err := i.parse(); err != nil {
+	args, err := i.parse()
+	if err != nil {
 		return err
 	}
-	if len(i.args()) != 1 || i.args()[0] == "" {
+	if len(args) != 1 || args[0] == "" {
 		return i.wrong("want one directory")
 	}
-	if err := installInto(i.args()[0]); err != nil {
+	if err := installInto(args[0]); err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
 	return nil
@@ -51,85 +53,96 @@ func installInto(dir string) error {
 	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
 		return fmt.Errorf("%s is not a directory", dir)
 	}
-	// Other users run the copies, and no moment must be left in which they
-	// could not: an install that is killed there would leave it so.
+	// Other users run the copies, so directories must be open to them from the
+	// first moment: an install that is killed could not open them later.
 	syscall.Umask(0o022)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	unlock, err := lockInstall(dir)
-	if err != nil {
-		return err
-	}
-	defer unlock()
+	removeLeftovers(dir)
 	for _, name := range []string{"healthprobe", "healthctl"} {
 		from, to := filepath.Join(filepath.Dir(self), name), filepath.Join(dir, name)
 		if err := copyProgram(from, to); err != nil {
 			return err
 		}
-		program, err := filepath.Abs(to) // without a slash exec would search PATH
-		if err != nil {
+		if err := tryProgram(to); err != nil {
 			return err
-		}
-		out, err := exec.Command(program, "-version").CombinedOutput()
-		if errors.Is(err, fs.ErrPermission) {
-			return fmt.Errorf("%s cannot be executed: %w: is %s mounted noexec? mount the volume without it", to, err, dir)
-		}
-		if err != nil {
-			return fmt.Errorf("%s does not run here: %w %s", to, err, out)
 		}
 	}
 	return nil
 }
 
-// lockInstall waits for other installs into dir to end. The kernel drops the lock
-// of one that is killed. Where a file system cannot lock a directory (NFS), there
-// is no lock, and two installs at once may fail.
-func lockInstall(dir string) (unlock func(), err error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	const wait = 5 * time.Second
-	for until := time.Now().Add(wait); ; time.Sleep(10 * time.Millisecond) {
-		err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			return func() { d.Close() }, nil
-		}
-		if time.Now().After(until) {
-			d.Close()
-			return nil, fmt.Errorf("another install has been writing to %s for %v: try again, and look for a stopped process (lslocks names it)", dir, wait)
+// tempPrefix begins the names under which programs are written; os.CreateTemp
+// adds a number.
+const tempPrefix = ".install-"
+
+// removeLeftovers removes what killed installs have left in dir: without that,
+// one that is killed again and again would fill the volume. It cannot tell a
+// leftover from the file of an install that is still running; see copyProgram.
+func removeLeftovers(dir string) {
+	entries, _ := os.ReadDir(dir) // best effort
+	for _, entry := range entries {
+		number, ok := strings.CutPrefix(entry.Name(), tempPrefix)
+		if _, err := strconv.ParseUint(number, 10, 32); ok && err == nil && entry.Type().IsRegular() {
+			os.Remove(filepath.Join(dir, entry.Name()))
 		}
 	}
 }
 
-// copyProgram replaces to as a whole: a probe may be running it. The temporary
-// file has a fixed name, so that there is never more than one to remove after an
-// install that was killed. Under the lock nobody else writes it.
+// copyProgram replaces to as a whole, because a probe may be running it. Installs
+// into the same directory need no lock: each writes a file of its own, and the
+// last one to rename wins. If another install has removed the file as a leftover,
+// copy again: each does so only once, when it starts.
 func copyProgram(from, to string) error {
+	for tries := 100; ; tries-- { // and not for ever, if something else removes the files
+		temp, err := copyToTemp(from, filepath.Dir(to))
+		if err != nil {
+			return err
+		}
+		err = os.Rename(temp, to)
+		if err == nil {
+			return nil
+		}
+		os.Remove(temp)
+		if tries == 0 || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+}
+
+// copyToTemp copies a program to a new file in dir. The file is closed when it
+// returns: Linux refuses to execute one that is open for writing, also in a child
+// that has not yet called execve.
+func copyToTemp(from, dir string) (temp string, err error) {
 	in, err := os.Open(from)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer in.Close()
-	tmp := filepath.Join(filepath.Dir(to), ".install-"+filepath.Base(to))
-	if st, err := os.Lstat(tmp); err == nil && st.Mode().IsRegular() {
-		os.Remove(tmp)
+	out, err := os.CreateTemp(dir, tempPrefix)
+	if err != nil {
+		return "", fmt.Errorf("cannot write to %s: %w", dir, cause(err))
 	}
-	out, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	_, err = io.Copy(out, in)
+	err = errors.Join(err, out.Chmod(0o755), out.Close())
+	if err != nil {
+		os.Remove(out.Name())
+	}
+	return out.Name(), err
+}
+
+// tryProgram starts an installed program, to see that it can be.
+func tryProgram(path string) error {
+	absolute, err := filepath.Abs(path) // exec would search PATH for a bare name
 	if err != nil {
 		return err
 	}
-	defer os.Remove(out.Name())
-	_, err = io.Copy(out, in)
-	if err == nil {
-		err = out.Chmod(0o755) // the directory may have a default ACL
+	out, err := exec.Command(absolute, "-version").CombinedOutput()
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%s cannot be executed: %w: is %s mounted noexec? mount the volume without it", path, err, filepath.Dir(path))
 	}
-	if e := out.Close(); err == nil {
-		err = e
+	if err != nil {
+		return fmt.Errorf("%s does not run here: %w %s", path, err, out)
 	}
-	if err == nil {
-		err = os.Rename(out.Name(), to)
-	}
-	return err
+	return nil
 }

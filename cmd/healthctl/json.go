@@ -11,49 +11,43 @@ import (
 	"github.com/healthprobe/healthprobe/internal/text"
 )
 
-// member is a name of a JSON object and its value, as JSON.
-type member struct{ name, value string }
+// unitJSON is the form of one unit in a report. The keys and their meaning stay
+// as they are. It is written out here because encoding/json would make healthctl
+// larger: by 9 % with Go 1.26, by 37 % with Go 1.27.
+const unitJSON = `    {
+      "unit": %s,
+      "healthy": %t,
+      "cause": %s,
+      "pid": %s,
+      "identity": %s,
+      "code": %s,
+      "reason": %s,
+      "age": %s,
+      "message": %s
+    }`
 
-// json returns the report as one JSON object. It is written out here because
-// encoding/json would make healthctl a quarter larger, for one object whose form
-// is fixed. Names and meanings stay as they are.
+func printJSON(report statusReport) error {
+	_, err := fmt.Print(report.json())
+	return err
+}
+
+// json returns the report as one JSON object.
 func (s *statusReport) json() string {
 	var units []string
 	for _, u := range s.units {
-		units = append(units, jsonObject("    ", []member{
-			{"unit", jsonString(u.unit)},
-			{"healthy", strconv.FormatBool(u.healthy)},
-			{"cause", jsonOrNull(u.cause, jsonString)},
-			{"pid", jsonOrNull(u.pid, jsonNumber)},
-			{"identity", jsonOrNull(u.identity, jsonString)},
-			{"code", jsonOrNull(u.code, jsonNumber)},
-			{"reason", jsonString(u.reason)},
-			{"age", jsonOrNull(u.age, func(seconds float64) string { return strconv.FormatFloat(seconds, 'f', -1, 64) })},
-			{"message", jsonString(u.message)},
-		}))
+		units = append(units, fmt.Sprintf(unitJSON, jsonString(u.unit), u.healthy,
+			jsonOrNull(u.cause), jsonOrNull(u.pid), jsonOrNull(u.identity), jsonOrNull(u.code),
+			jsonString(u.reason), jsonOrNull(u.age), jsonString(u.message)))
 	}
 	list := "[]"
 	if len(units) > 0 {
-		list = "[\n    " + strings.Join(units, ",\n    ") + "\n  ]"
+		list = "[\n" + strings.Join(units, ",\n") + "\n  ]"
 	}
-	return jsonObject("", []member{
-		{"rundir", jsonString(s.runDir)},
-		{"healthy", strconv.FormatBool(s.healthy)},
-		{"units", list},
-	}) + "\n"
+	return fmt.Sprintf("{\n  \"rundir\": %s,\n  \"healthy\": %t,\n  \"units\": %s\n}\n", jsonString(s.runDir), s.healthy, list)
 }
 
-func jsonObject(indent string, members []member) string {
-	var lines []string
-	for _, m := range members {
-		lines = append(lines, indent+"  "+jsonString(m.name)+": "+m.value)
-	}
-	return "{\n" + strings.Join(lines, ",\n") + "\n" + indent + "}"
-}
-
-// jsonString returns s as a JSON string. What is not printable is escaped, which
-// leaves the value as it is, because a terminal may show the JSON as well. What
-// is not UTF-8 becomes U+FFFD.
+// jsonString returns s as a JSON string. It escapes whatever is not printable,
+// because the JSON may be shown on a terminal. What is not UTF-8 becomes U+FFFD.
 func jsonString(s string) string {
 	var out strings.Builder
 	out.WriteByte('"')
@@ -64,22 +58,26 @@ func jsonString(s string) string {
 			out.WriteRune(r)
 		case text.Printable(r):
 			out.WriteRune(r)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
 		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
+			for _, unit := range utf16.AppendRune(nil, r) {
+				fmt.Fprintf(&out, `\u%04x`, unit)
+			}
 		}
 	}
 	out.WriteByte('"')
 	return out.String()
 }
 
-func jsonNumber(n int32) string { return strconv.Itoa(int(n)) }
-
-func jsonOrNull[T any](v *T, format func(T) string) string {
+func jsonOrNull[T string | int32 | float64](v *T) string {
 	if v == nil {
 		return "null"
 	}
-	return format(*v)
+	switch v := any(*v).(type) {
+	case string:
+		return jsonString(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64) // fmt would write 1e+06
+	default:
+		return fmt.Sprint(v)
+	}
 }

@@ -35,45 +35,45 @@ func load(i *invocation) error {
 	pid := i.pidFlag("the application's pid; write -pid $$ in a shell (default:\nthe parent process)")
 	c := checkFlags(i)
 	i.unitFlags()
-	if err := i.parse(); err != nil {
-		return err
-	}
-	if len(i.args()) > 0 && len(c.paths) == 0 {
-		return i.wrong("unexpected argument %q: arguments are for checks, and there is no -check", i.args()[0])
-	}
-	if !i.separated() {
-		if err := i.checkStrayFlags(i.args()); err != nil {
-			return err
-		}
-	}
-	list := c.list(i.args())
-	if !pid.given {
-		// Read the parent before the first check: if it ends meanwhile we are
-		// reparented. Load itself detects a reused pid.
-		parent := os.Getppid()
-		if parent == 0 {
-			return errors.New("load: the parent process is in another pid namespace: name the process to record with -pid")
-		}
-		pid.value = parent
-		list = append(list, writer.Check{Name: "parent", Run: func(context.Context) error {
-			if now := os.Getppid(); now != parent {
-				return fmt.Errorf("pid %d has exited, and pid %d is the parent now: name the process to record with -pid", parent, now)
-			}
-			return nil
-		}})
-	}
-	u, err := i.open(writer.WithPid(pid.value))
+	args, err := i.parseStrict()
 	if err != nil {
 		return err
 	}
-	return c.load(u, list)
+	if len(args) > 0 && len(c.paths) == 0 {
+		return i.wrong("unexpected argument %q: arguments are for checks, and there is no -check", args[0])
+	}
+	app := pid.value
+	var last []writer.Check
+	if !pid.given {
+		// Read the parent before the first check: if it ends meanwhile we are
+		// reparented. Load itself detects a reused pid.
+		app = os.Getppid()
+		if app == 0 {
+			return errors.New("load: the parent process is in another pid namespace: name the process to record with -pid")
+		}
+		last = append(last, sameParent(app))
+	}
+	u, err := i.open(writer.WithPid(app))
+	if err != nil {
+		return err
+	}
+	return c.load(u, args, last...)
 }
 
-// checks are executables that must pass; load and exec take them.
+// sameParent fails if this process has another parent by now.
+func sameParent(parent int) writer.Check {
+	return writer.Check{Name: "parent", Run: func(context.Context) error {
+		if now := os.Getppid(); now != parent {
+			return fmt.Errorf("pid %d has exited, and pid %d is the parent now: name the process to record with -pid", parent, now)
+		}
+		return nil
+	}}
+}
+
+// checks are executables that must pass before load or exec records a process.
 type checks struct {
 	paths   []string
-	timeout time.Duration
-	unit    *writer.Unit // set before they run
+	timeout time.Duration // 0 is none
 }
 
 func checkFlags(i *invocation) *checks {
@@ -94,31 +94,28 @@ func checkFlags(i *invocation) *checks {
 	return c
 }
 
-func (c *checks) list(args []string) []writer.Check {
+// load runs the checks, each with args, then those in last, and records the
+// process if all pass.
+func (c *checks) load(u *writer.Unit, args []string, last ...writer.Check) error {
 	var list []writer.Check
 	for _, path := range c.paths {
-		list = append(list, writer.Check{Name: path, Run: func(ctx context.Context) error { return c.run(ctx, path, args) }})
+		list = append(list, writer.Check{Name: path, Run: func(ctx context.Context) error { return c.run(ctx, u, path, args) }})
 	}
-	return list
-}
-
-func (c *checks) load(u *writer.Unit, list []writer.Check) error {
-	c.unit = u
 	ctx := context.Background()
 	if c.timeout != 0 {
 		var stop func()
 		ctx, stop = context.WithTimeout(ctx, c.timeout)
 		defer stop()
 	}
-	return u.Load(ctx, list...)
+	return u.Load(ctx, append(list, last...)...)
 }
 
-// run runs one check. Its output goes to standard error: standard output is for
+// run runs one check. Its output goes to standard error, since standard output is
 // healthctl's own.
-func (c *checks) run(ctx context.Context, path string, args []string) error {
+func (c *checks) run(ctx context.Context, u *writer.Unit, path string, args []string) error {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	cmd.Env = append(os.Environ(), state.RunDirEnv+"="+c.unit.RunDir(), state.UnitEnv+"="+c.unit.Name())
+	cmd.Env = append(os.Environ(), state.RunDirEnv+"="+u.RunDir(), state.UnitEnv+"="+u.Name())
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {

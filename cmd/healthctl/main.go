@@ -11,8 +11,8 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -35,6 +35,8 @@ type command struct {
 	exits   string // the exit statuses
 	example string
 	run     func(*invocation) error
+
+	takesNegative bool // its first argument may be a negative number
 }
 
 const documentation = "Documentation: https://github.com/healthprobe/healthprobe\n"
@@ -132,7 +134,7 @@ func report(err error) int {
 	var usage usageError
 	var special *statusError
 	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp): // printed
+	case err == nil, errors.Is(err, errHelp):
 		return 0
 	case errors.Is(err, errUnhealthy):
 		return 1
@@ -145,6 +147,16 @@ func report(err error) int {
 		return special.status
 	}
 	return 1
+}
+
+// cause returns err without its operation and path, for messages that name them
+// in other words.
+func cause(err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 func printError(message string) {

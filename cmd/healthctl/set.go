@@ -24,59 +24,49 @@ nothing.
   $ healthprobe
   unhealthy: web: error 3: upstream db unreachable
 `,
-	run: set,
+	takesNegative: true,
+	run:           set,
 }
 
 func set(i *invocation) error {
 	pid := i.pidFlag("fail unless this process owns the unit")
 	i.unitFlags()
-	operands, err := i.parseCode()
+	args, err := i.parseStrict()
 	if err != nil {
 		return err
 	}
-	if len(operands) == 0 {
+	if len(args) == 0 {
 		return i.wrong("no CODE: want a number from 0 to 2147483647")
 	}
-	code, ok := parseCode(operands[0])
+	code, ok := parseCode(args[0])
 	if !ok {
-		return i.wrong("CODE is %q: want a number from 0 to 2147483647", operands[0])
+		return i.wrong("CODE is %q: want a number from 0 to 2147483647", args[0])
 	}
 	u, err := i.open(pid.owner())
 	if err != nil {
 		return err
 	}
-	err = u.SetReason(code, strings.Join(operands[1:], " "))
-	if err != nil && code == -1 && operands[0] != "-1" {
-		err = fmt.Errorf("%w (CODE was %s)", err, operands[0])
+	err = u.SetReason(code, strings.Join(args[1:], " "))
+	if err != nil && strconv.Itoa(code) != args[0] {
+		err = fmt.Errorf("%w (CODE was %s)", err, args[0])
 	}
 	return err
 }
 
-// parseCode is parse for CODE and REASON. A negative CODE looks like a flag: it
-// is out of range, but must not leave a healthy state.
-func (i *invocation) parseCode() (operands []string, err error) {
-	err = i.flags.Parse(i.words)
-	operands = i.args()
-	if _, ok := unknownFlag(err); ok {
-		stopped := len(i.words) - len(operands) - 1
-		if code, ok := parseCode(i.words[stopped]); ok && code < 0 {
-			operands, err = i.words[stopped:], nil
-		}
-	}
-	err = i.parsed(err)
-	if err == nil && len(operands) > 0 && !i.separated() {
-		err = i.checkStrayFlags(operands[1:])
-	}
-	return operands, err
-}
-
-// parseCode reads a canonical decimal, or a negative one. Other spellings of a
-// number are wrong, so that nothing but "0" means healthy. Numbers of any size
-// are numbers: one that no int holds is -1, which is out of range as well.
+// parseCode parses a decimal number as strconv.Itoa would write it, so that
+// nothing but "0" means healthy. One that does not fit an int is still a number,
+// not wrong usage: it becomes -1, which is out of range too.
 func parseCode(s string) (code int, ok bool) {
 	code, err := strconv.Atoi(s)
 	if errors.Is(err, strconv.ErrRange) {
 		return -1, true
 	}
 	return code, err == nil && strconv.Itoa(code) == s
+}
+
+// isNegative reports whether a word that looks like a flag is a negative CODE.
+// That must not count as wrong usage, which would leave a healthy state in place.
+func isNegative(word string) bool {
+	code, ok := parseCode(word)
+	return ok && code < 0
 }

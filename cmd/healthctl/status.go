@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,8 +33,8 @@ since the last set or beat. A name that is not one plain word is quoted.
 	run: status,
 }
 
-// statusReport is what is known about all units, and unitReport about one. A
-// pointer is nil if there is no such thing, or it is not known.
+// statusReport is what is known about all units, and unitReport about one of
+// them. A pointer is nil for what does not exist or is not known.
 type (
 	statusReport struct {
 		runDir  string
@@ -72,50 +71,57 @@ known.`)
 	if err != nil {
 		return err
 	}
-	names, problem := []string{u.Name()}, error(nil)
-	if i.unit == "" && os.Getenv(state.UnitEnv) == "" {
-		names, problem = i.loaded(u)
+	names, none := i.names(u)
+	print := printTable
+	if *asJSON {
+		print = printJSON // an object also for no units
+	} else if none != nil {
+		return none
 	}
-	all := statusReport{runDir: u.RunDir(), healthy: len(names) > 0}
+	report := i.report(u.RunDir(), names)
+	if err := print(report); err != nil {
+		return err
+	}
+	if none != nil {
+		return none
+	}
+	if !report.healthy {
+		return errUnhealthy
+	}
+	return nil
+}
+
+// names returns the units to show: the one that a flag or the environment names,
+// which is u, or all that are loaded. It is an error if none is.
+func (i *invocation) names(u *writer.Unit) (names []string, err error) {
+	if i.unit != "" || os.Getenv(state.UnitEnv) != "" {
+		return []string{u.Name()}, nil
+	}
+	names, err = loadedUnits(u.RunDir())
+	if err != nil {
+		return nil, fmt.Errorf("status: cannot list the run directory %s%s: %w", u.RunDir(), i.runDirOrigin(), cause(err))
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("status: no unit is loaded in %s%s: load one, or name one, such as -unit %s", u.RunDir(), i.runDirOrigin(), word(u.Name()))
+	}
+	return names, nil
+}
+
+func (i *invocation) report(runDir string, names []string) statusReport {
+	all := statusReport{runDir: runDir, healthy: len(names) > 0}
 	for _, name := range names {
-		r := probeUnit(u.RunDir(), name)
+		r := probeUnit(runDir, name)
 		if r.cause != nil && *r.cause == verdict.NoRunDir.String() {
 			r.message += i.runDirOrigin()
 		}
 		all.healthy = all.healthy && r.healthy
 		all.units = append(all.units, r)
 	}
-	if *asJSON {
-		_, err = fmt.Print(all.json())
-	} else if problem == nil {
-		err = printTable(all.units)
-	}
-	switch {
-	case err != nil:
-		return err
-	case problem != nil:
-		return problem
-	case !all.healthy:
-		return errUnhealthy
-	}
-	return nil
+	return all
 }
 
-// loaded returns all units in u's run directory, of which u need not be one, or
-// an error if there is none.
-func (i *invocation) loaded(u *writer.Unit) (names []string, err error) {
-	names, err = units(u.RunDir())
-	var cause *os.PathError
-	switch {
-	case errors.As(err, &cause):
-		return nil, fmt.Errorf("status: cannot list the run directory %s%s: %w", u.RunDir(), i.runDirOrigin(), cause.Err)
-	case len(names) == 0:
-		return nil, fmt.Errorf("status: no unit is loaded in %s%s: load one, or name one, such as -unit %s", u.RunDir(), i.runDirOrigin(), word(u.Name()))
-	}
-	return names, nil
-}
-
-// runDirOrigin goes behind a run directory that may be mistyped.
+// runDirOrigin returns what messages add to a run directory that was perhaps
+// mistyped: where it comes from.
 func (i *invocation) runDirOrigin() string {
 	if i.runDir == "" && os.Getenv(state.RunDirEnv) != "" {
 		return " (from " + state.RunDirEnv + ")"
@@ -123,8 +129,9 @@ func (i *invocation) runDirOrigin() string {
 	return ""
 }
 
-// units returns the directories in the run directory that hold a unit's files.
-func units(runDir string) (names []string, err error) {
+// loadedUnits returns the directories in the run directory that hold a unit's
+// files.
+func loadedUnits(runDir string) (names []string, err error) {
 	entries, err := os.ReadDir(runDir)
 	for _, entry := range entries {
 		has := func(file string) bool {
@@ -167,10 +174,10 @@ func probeUnit(runDir, unit string) unitReport {
 	return r
 }
 
-func printTable(reports []unitReport) error {
+func printTable(report statusReport) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "UNIT\tVERDICT\tPID\tIDENTITY\tCODE\tAGE\tMESSAGE")
-	for _, r := range reports {
+	for _, r := range report.units {
 		verdict, age, message := "unhealthy", "-", r.message
 		if r.healthy {
 			verdict, message = "healthy", "-"
