@@ -28,14 +28,14 @@ func docShell(t *testing.T, bin string, blocks []docBlock) {
 			if command == "" || strings.HasPrefix(command, "#") {
 				continue
 			}
-			docWords(t, bin, b, strings.Fields(command))
+			docWords(t, bin, b.String(), strings.Fields(command))
 		}
 	}
 	docArgvs(t, bin, blocks)
 }
 
 // docWords checks the words of one command.
-func docWords(t *testing.T, bin string, b docBlock, words []string) {
+func docWords(t *testing.T, bin, where string, words []string) {
 	for len(words) > 0 && regexp.MustCompile(`^[A-Z_]+=`).MatchString(words[0]) {
 		words = words[1:]
 	}
@@ -52,22 +52,25 @@ func docWords(t *testing.T, bin string, b docBlock, words []string) {
 		if strings.HasPrefix(word, "./") || known && strings.Contains(word, "/") || i > 0 && words[i-1] == "-f" {
 			path := strings.TrimSuffix(word, "/...")
 			if st, err := os.Stat(filepath.Join(root, path)); err != nil {
-				t.Errorf("%v: %v", b, err)
+				t.Errorf("%s: %v", where, err)
 			} else if st.IsDir() {
 				dirs = append(dirs, path)
 			}
 		}
 	}
-	if words[0] == "go" && len(words) > 1 && words[1] == "test" {
-		docGoTest(t, b, words, dirs)
+	if len(words) > 3 && words[0] == "go" && words[1] == "-C" {
+		words = append([]string{"go"}, words[3:]...)
+	}
+	if len(words) > 1 && words[0] == "go" && words[1] == "test" {
+		docGoTest(t, where, words, dirs)
 	}
 	if name := filepath.Base(words[0]); name == "healthprobe" || name == "healthctl" {
-		docArgv(t, bin, b.String(), words)
+		docArgv(t, bin, where, words)
 	}
 }
 
 // docGoTest wants the tests that a go test command names to exist.
-func docGoTest(t *testing.T, b docBlock, words, dirs []string) {
+func docGoTest(t *testing.T, where string, words, dirs []string) {
 	for i, word := range words[:len(words)-1] {
 		if !slices.Contains([]string{"-run", "-bench", "-fuzz"}, word) {
 			continue
@@ -81,11 +84,11 @@ func docGoTest(t *testing.T, b docBlock, words, dirs []string) {
 			found = found || regexp.MustCompile(pattern).MatchString(m[1])
 		}
 		if !found {
-			t.Errorf("%v: %q matches no test in %q", b, pattern, dirs)
+			t.Errorf("%s: %q matches no test in %q", where, pattern, dirs)
 		}
 	}
 	if slices.Contains(words, "-long") && !strings.Contains(docTests(t, dirs), `flag.Bool("long"`) {
-		t.Errorf("%v: the tests in %q have no flag -long", b, dirs)
+		t.Errorf("%s: the tests in %q have no flag -long", where, dirs)
 	}
 }
 
@@ -123,8 +126,8 @@ func docArgvs(t *testing.T, bin string, blocks []docBlock) {
 	}
 }
 
-// docInline checks each command of ours in running text, and each call of
-// another language, such as ["/healthctl", "set", "0"] or ("/healthctl", "set").
+// docInline checks each command of ours in running text, each go command with its
+// arguments, and each call of another language, such as ["/healthctl", "set", "0"] or ("/healthctl", "set").
 func docInline(t *testing.T, bin string) {
 	n := 0
 	for _, page := range docPages(t) {
@@ -135,6 +138,9 @@ func docInline(t *testing.T, bin string) {
 			quoted := regexp.MustCompile(`"([^"]*)"`).FindAllStringSubmatch(code, -1)
 			switch name := filepath.Base(words[0]); {
 			case name == "healthprobe" || name == "healthctl":
+			case name == "go" && len(words) > 2:
+				docWords(t, bin, page+": "+code, words)
+				continue
 			case strings.HasPrefix(words[0], `healthctl("`): // a function of that name
 				words = []string{"healthctl"}
 				for _, q := range quoted {

@@ -3,12 +3,18 @@
 package entry
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 // forEachEntry runs a test as one parallel subtest for each entry.
@@ -190,6 +196,112 @@ func TestNoArguments(t *testing.T) {
 		// Without arguments and environment it is the unit named after the host, in /run.
 		if r.status != 1 || !strings.HasPrefix(r.err, "unhealthy: ") || !strings.Contains(r.err, state.DefaultRunDir) {
 			t.Errorf("%s: got %v", e.name, r)
+		}
+	}
+}
+
+// TestCannotStart forbids the system call that sets up thread-local storage, without
+// which the direct entry cannot run any Go code on amd64 and 386. The stub itself has
+// to say so then, on one line that docs/messages.md explains, and exit with 1 whether
+// or not anybody reads it.
+func TestCannotStart(t *testing.T) {
+	testenv.Require(t, runtime.GOARCH == "amd64", "only amd64 and 386 need thread-local storage")
+	docs, err := os.ReadFile("../../docs/messages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, unread, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read.Close()
+	defer unread.Close()
+	f := newFixture(t, "web")
+	needs := map[string]string{"amd64": "arch_prctl", "386": "set_thread_area"}
+	for _, e := range directEntries(t) {
+		if needs[e.arch.Name] == "" {
+			continue
+		}
+		line := "unhealthy: healthprobe cannot start: seccomp forbids " + needs[e.arch.Name] + ": allow it in the container's seccomp profile\n"
+		if !strings.Contains(string(docs), line) {
+			t.Errorf("docs/messages.md has no line %q", line)
+		}
+		if len(line) > 1000 {
+			t.Errorf("%d bytes are too long for a line", len(line))
+		}
+		for _, test := range []struct {
+			name string
+			how  invocation
+			want result
+		}{
+			{"as usual", invocation{}, result{status: 1, err: line}},
+			{"with -v", invocation{args: []string{"-v"}}, result{status: 1, err: line}},
+			{"no error", invocation{close: [3]bool{2: true}}, result{status: 1}},
+			{"error unread", invocation{files: [3]*os.File{2: unread}}, result{status: 1}},
+		} {
+			test.how.env = []string{reexecEnv + "=without thread-local storage"}
+			argv := append([]string{testBinary(t), e.argv[0]}, f.flags(test.how.args...)...)
+			got, err := test.how.run(argv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != test.want {
+				t.Errorf("%s: %s: got %v, want %v", e.name, test.name, got, test.want)
+			}
+		}
+	}
+}
+
+// TestYear2100 checks the heartbeat where seconds have long left 32 bits behind: the
+// clock says so as strace makes it, and the file's time is real. And it checks that
+// a 32-bit program still has a heartbeat where the new system calls that it takes
+// are unknown to the kernel or to a seccomp filter.
+func TestYear2100(t *testing.T) {
+	strace := testenv.LookPath(t, "strace", "strace")
+	for _, e := range directEntries(t) {
+		if e.emulated {
+			continue
+		}
+		file, clock, _ := strings.Cut(times(e.arch.Name), ", ")
+		now := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+		var timespec [16]byte // seconds and nanoseconds
+		binary.NativeEndian.PutUint64(timespec[:], uint64(now.Unix()))
+		set := clock + ":poke_exit=@arg2=" + hex.EncodeToString(timespec[:])
+		tests := []struct {
+			name   string
+			age    time.Duration // of error, at now
+			now    time.Time
+			inject []string
+			want   string // the end of the line; "" if healthy
+		}{
+			{"fresh", 5 * time.Second, now, []string{set}, ""},
+			{"old", time.Hour, now, []string{set}, "no heartbeat for 3600s (limit 60s)\n"},
+			{"in the future", -time.Hour, now, []string{set}, "is dated 3600s in the future (limit 60s): was the clock set back?\n"},
+		}
+		for _, code := range []string{"ENOSYS", "EPERM"} {
+			unknown := []string{file + ":error=" + code, clock + ":error=" + code}
+			tests = append(tests, tests[0])
+			last := &tests[len(tests)-1]
+			last.name, last.now, last.inject = "unknown calls: "+code, time.Now(), unknown
+			if file != "statx" { // these are the old ones: no other can take their place
+				last.want = "cannot read"
+			}
+		}
+		for _, test := range tests {
+			f := newFixture(t, "web")
+			set := test.now.Add(-test.age)
+			if err := os.Chtimes(f.path(state.ErrorFile), set, set); err != nil {
+				t.Fatal(err)
+			}
+			argv := []string{"-qq", "-o", os.DevNull}
+			for _, inject := range test.inject {
+				argv = append(argv, "-e", "inject="+inject)
+			}
+			cmd := exec.Command(strace, append(append(argv, e.argv...), f.flags("-max-age", "60s")...)...)
+			out, err := cmd.CombinedOutput()
+			if healthy := err == nil && len(out) == 0; healthy != (test.want == "") || !strings.Contains(string(out), test.want) {
+				t.Errorf("%s: %s: %v: %q, want %q", e.name, test.name, err, out, test.want)
+			}
 		}
 	}
 }

@@ -7,8 +7,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -126,4 +131,127 @@ func (t *tally) merge(path string) error {
 		t.Missed += more.Missed
 	})
 	return err
+}
+
+// harness tries points against one build of the programs and collects the
+// violations. It does not report to testing.T itself, because for a mutant a
+// violation is success.
+type harness struct {
+	*programs
+	every      bool   // try every point, not a sample
+	wanted     string // only violations with this text count, and one is enough; "": all count
+	mu         sync.Mutex
+	points     int
+	missed     int // points that a second run did not reach
+	violations []string
+}
+
+// newHarness builds the programs before the first test, and not in TestMain: see
+// testenv.TrackSources.
+func newHarness(t *testing.T) *harness {
+	t.Helper()
+	if err := buildOnce(); err != nil {
+		t.Fatal(err)
+	}
+	return &harness{programs: built, every: *long}
+}
+
+func (h *harness) countPoint() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.points++
+}
+
+func (h *harness) violationf(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	// Every fixture has its own directory. Its random name would only be noise.
+	text := regexp.MustCompile(regexp.QuoteMeta(scratch)+`/run-[0-9]+`).ReplaceAllString(fmt.Sprintf(format, args...), "RUNDIR")
+	if strings.Contains(text, h.wanted) {
+		h.violations = append(h.violations, text)
+	}
+}
+
+// enough reports whether the wanted violation has been found.
+func (h *harness) enough() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.wanted != "" && len(h.violations) > 0
+}
+
+// sampled reports whether to try point n of a kind: every point, or one in oneOf
+// in the short form. Each kind has another sample, and it is the same in each run.
+func (h *harness) sampled(kind string, n, oneOf int) bool {
+	if h.every {
+		return true
+	}
+	f := fnv.New32a()
+	f.Write([]byte(kind))
+	return (n+int(f.Sum32()%1000))%oneOf == 0
+}
+
+// run runs jobs on locked OS threads, because a tracee is bound to the thread
+// that traces it.
+func (h *harness) run(jobs []func()) {
+	queue := make(chan func())
+	var workers sync.WaitGroup
+	for range runtime.NumCPU() {
+		workers.Go(func() {
+			runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+			for job := range queue {
+				if !h.enough() {
+					h.runJob(job)
+				}
+			}
+		})
+	}
+	for _, job := range jobs {
+		queue <- job
+	}
+	close(queue)
+	workers.Wait()
+}
+
+// runJob turns a panic of job into a violation, so that the test still cleans up.
+func (h *harness) runJob(job func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.violationf("panic in the test itself: %v\n%s", p, debug.Stack())
+		}
+	}()
+	job()
+}
+
+// report turns violations into test errors. It shows only the first few, because
+// one bug usually shows at many points.
+func (h *harness) report(t *testing.T) {
+	t.Helper()
+	const shown = 12
+	for i, v := range h.violations {
+		if i == shown {
+			t.Errorf("and %d more", len(h.violations)-shown)
+			break
+		}
+		t.Error(v)
+	}
+	t.Logf("%d points, %d violations, %d points that a second run did not reach", h.points, len(h.violations), h.missed)
+	total.add(func(t *tally) {
+		t.Points += h.points
+		t.Violations += len(h.violations)
+		t.Missed += h.missed
+	})
+}
+
+// requirePtrace skips a test where processes cannot be traced, as in some
+// containers.
+func requirePtrace(t *testing.T) {
+	t.Helper()
+	h := newHarness(t)
+	var end traceResult
+	var err error
+	h.run([]func(){func() {
+		t := &tracer{argv: []string{built.probe, "-version"}, decide: func(call) action { return action{} }}
+		end, err = t.run()
+	}})
+	testenv.Require(t, err == nil && end.status == 0, "cannot trace with ptrace: %v, status %d", err, end.status)
 }

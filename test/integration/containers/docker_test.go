@@ -5,9 +5,12 @@ package containers
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 // lastCheck formats the engine's record of its latest health check: status and output.
@@ -85,4 +88,76 @@ func TestInstall(t *testing.T) {
 	if code != 1 || !strings.Contains(stderr, "noexec") || !strings.Contains(stderr, "/tools") {
 		t.Errorf("install into a volume mounted noexec: status %d, %q", code, stderr)
 	}
+}
+
+// TestCompose starts the services of examples/compose.yaml. The one called front waits until the two
+// others are healthy, so up succeeds only if both of their checks do.
+func TestCompose(t *testing.T) {
+	requireImages(t)
+	testenv.LookPath(t, "docker-compose", "docker-compose")
+	compose := func(args ...string) (stdout, stderr string, code int) {
+		return try(exec.Command("docker-compose", append([]string{"--file", "../../../examples/compose.yaml",
+			"--file", "testdata/offline.yaml", "--project-name", "example"}, args...)...))
+	}
+	if _, stderr, code := compose("config", "--quiet"); code != 0 {
+		t.Fatalf("config: status %d\n%s", code, stderr)
+	}
+	docker(t, "tag", debianImage, "debian:bookworm-slim")
+	t.Cleanup(func() { compose("down", "--volumes", "--timeout=0") })
+	if _, stderr, code := compose("up", "--detach", "--no-build"); code != 0 {
+		t.Fatalf("up: status %d\n%s", code, stderr)
+	}
+	for _, service := range []string{"worker", "guest"} {
+		id, _, _ := compose("ps", "--quiet", service)
+		if got := inspect(t, id, "{{.State.Health.Status}}"); got != "healthy" {
+			t.Errorf("%s is %s", service, got)
+		}
+	}
+	id, _, _ := compose("ps", "--quiet", "front")
+	if got := inspect(t, id, "{{.State.Status}}"); got != "running" {
+		t.Errorf("front is %s", got)
+	}
+}
+
+// TestReadmeImage builds the image of the documentation's Dockerfile, with the example worker as the
+// server, and runs it as the documentation says.
+func TestReadmeImage(t *testing.T) {
+	dockerfile := documented(t, "FROM scratch", "HEALTHCHECK", `ENTRYPOINT ["/server"]`)
+	requireImages(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := testenv.BuildPackage(filepath.Join(dir, "server"), "./examples/worker"); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := tryDocker("build", "--network=none", "--tag=server", dir); code != 0 {
+		t.Fatal(stderr)
+	}
+	id := start(t, "--network=none", "--tmpfs=/spool", "--health-interval=100ms", "server")
+	await(t, "0", func() string { return inspect(t, id, lastCheck) })
+}
+
+// documented returns the first Dockerfile in README.md, or else in docs, that contains all parts.
+func documented(t *testing.T, parts ...string) (dockerfile string) {
+	t.Helper()
+	pages, err := filepath.Glob("../../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append([]string{"../../../README.md"}, pages...) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range strings.Split(string(text), "```dockerfile\n")[1:] {
+			dockerfile, _, _ := strings.Cut(block, "```\n")
+			lacks := func(part string) bool { return !strings.Contains(dockerfile, part) }
+			if !slices.ContainsFunc(parts, lacks) {
+				return dockerfile
+			}
+		}
+	}
+	t.Fatalf("neither README.md nor docs/*.md has a Dockerfile with %q", parts)
+	return ""
 }
