@@ -1,6 +1,8 @@
 package testenv
 
 import (
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,7 +21,10 @@ var sources = []string{"go.mod", "go.sum", "build.sh", "cmd", "internal", "write
 // The reason is go test's cache. It repeats an old "ok" unless a file has changed
 // that the test process itself opened; what a child process reads, it does not see.
 // Directories count with all that is in them, so a new file is noticed as well.
-func TrackSources(more ...string) error {
+func TrackSources(more ...string) error { return readSources(io.Discard, more...) }
+
+// readSources writes the names and contents of the files.
+func readSources(to io.Writer, more ...string) error {
 	root, err := Root()
 	if err != nil {
 		return err
@@ -29,11 +34,9 @@ func TrackSources(more ...string) error {
 			if err != nil || !entry.Type().IsRegular() || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
-			f, err := os.Open(path)
-			if err != nil {
-				return err
-			}
-			return f.Close()
+			content, err := os.ReadFile(path)
+			fmt.Fprintf(to, "%s %d\n%s", strings.TrimPrefix(path, root), len(content), content)
+			return err
 		})
 		if err != nil {
 			return err

@@ -4,44 +4,44 @@ package entry
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// TestDirectEntryRulesMutants breaks the rules of the direct entry, one in each
-// subtest, in a file that -overlay adds to the real ones, and checks that
-// TestDirectEntryRules or TestStateObeysTheRules would report it.
+// TestDirectEntryRulesMutants breaks the rules of the direct entry in files that
+// -overlay adds to the real ones, and checks that TestDirectEntryRules or
+// TestStateObeysTheRules would report each of them. All mutants are in one build, and
+// their names have numbers.
 func TestDirectEntryRulesMutants(t *testing.T) {
+	overlay := overlayMutants(t)
 	for _, arch := range testenv.Tested() {
-		if arch.ARM == "5" || arch.ARM == "6" || testing.Short() && arch.Name != runtime.GOARCH && arch.Name != "arm64" {
-			continue // each mutant is compiled, and has been for a compiler and an architecture like these
-		}
-		for _, m := range mutants {
-			t.Run(arch.String()+"/"+strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
-				t.Parallel()
-				l := list(t, arch, m.overlay(t))
-				found := l.violations(enter)
+		t.Run(arch.String(), func(t *testing.T) {
+			t.Parallel()
+			l := list(t, arch, overlay)
+			called, written := l.violations(enter), l.violations(stateRoots(l)...)
+			for i, m := range mutants {
+				found := ofMutant(i, called)
 				if m.uncalled {
 					if len(found) > 0 {
-						t.Errorf("want no violation from enter, got:\n%s", strings.Join(found, "\n"))
+						t.Errorf("%s: want no violation from enter, got:\n%s", m.name, strings.Join(found, "\n"))
 					}
-					found = l.violations(stateRoots(l)...)
-				}
-				if m.want == "" && len(found) > 0 {
-					t.Errorf("want no violation, got:\n%s", strings.Join(found, "\n"))
+					found = ofMutant(i, written)
 				}
 				all := strings.Join(found, "\n")
-				if !regexp.MustCompile(m.want).MatchString(all) {
-					t.Errorf("want a violation with %q, got:\n%s", m.want, all)
+				switch {
+				case m.want == "" && len(found) > 0:
+					t.Errorf("%s: want no violation, got:\n%s", m.name, all)
+				case !regexp.MustCompile(numbered(m.want, i)).MatchString(all):
+					t.Errorf("%s: want a violation with %q, got:\n%s", m.name, numbered(m.want, i), all)
 				}
-			})
-		}
+			}
+		})
 	}
 }
 
@@ -107,35 +107,54 @@ var mutants = []mutant{
 		want: "state.Mutant: uses runtime.growslice"},
 }
 
-// overlay writes the mutant and the changed entry_linux.go to files and returns
-// a file for go build -overlay, which puts the two in place of the real ones.
-func (m mutant) overlay(t *testing.T) string {
-	pkg, dir, function := "main", probeDir, "mutant"
-	if m.dir != "" {
-		pkg, dir, function = filepath.Base(m.dir), "../../"+m.dir+"/", "Mutant"
-	}
-	source := "package " + pkg + "\n" + imports(m.body+m.decl) + m.decl + "\n" +
-		"//go:noinline\nfunc " + function + "(n int, s string, b []byte) int { " + m.body + "\nreturn n }\n"
+// declared are the names that mutants declare.
+const declared = `\b(mutant|Mutant|kept|other|grow|set)`
 
+// numbered gives the names in a text the number of a mutant.
+func numbered(text string, i int) string {
+	return regexp.MustCompile(declared+`\b`).ReplaceAllString(text, fmt.Sprintf("${1}%d", i))
+}
+
+// ofMutant returns those violations that are of the mutant with number i.
+func ofMutant(i int, violations []string) (found []string) {
+	name := regexp.MustCompile(fmt.Sprintf(declared+`%d\b`, i))
+	for _, v := range violations {
+		if name.MatchString(v) {
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+// overlayMutants writes the mutants, and an entry_linux.go that calls them, to files. It
+// returns a file for go build -overlay, which puts them in place of the real ones.
+func overlayMutants(t *testing.T) string {
 	const hook = "\tstatus := cmd.Run()\n"
 	original, err := os.ReadFile(probeDir + "entry_linux.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Count(string(original), hook) != 1 {
-		t.Fatalf("entry_linux.go does not contain %q exactly once: call the mutant somewhere else", hook)
+		t.Fatalf("entry_linux.go does not contain %q exactly once: call the mutants somewhere else", hook)
 	}
-	if m.dir != "" {
-		function = pkg + "." + function
+	calls, texts := "", map[string]string{}
+	for i, m := range mutants {
+		pkg, dir, function, call := "main", probeDir, "mutant", "mutant"
+		if m.dir != "" {
+			pkg, dir, function = filepath.Base(m.dir), "../../"+m.dir+"/", "Mutant"
+			call = pkg + ".Mutant"
+		}
+		texts[fmt.Sprintf("%smutant%d.go", dir, i)] = numbered("package "+pkg+"\n"+imports(m.body+m.decl)+m.decl+"\n"+
+			"//go:noinline\nfunc "+function+"(n int, s string, b []byte) int { "+m.body+"\nreturn n }\n", i)
+		if !m.uncalled {
+			calls += numbered("\t"+call+"(int(argc), cmd.pending, buffer[:])\n", i)
+		}
 	}
-	changed := string(original) + "\nvar buffer [100]byte\n"
-	if !m.uncalled {
-		changed = strings.Replace(changed, hook, "\t"+function+"(int(argc), cmd.pending, buffer[:])\n"+hook, 1)
-	}
+	texts[probeDir+"entry_linux.go"] = strings.Replace(string(original), hook, calls+hook, 1) + "\nvar buffer [100]byte\n"
 
 	tmp := t.TempDir()
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
-	for path, text := range map[string]string{probeDir + "entry_linux.go": changed, dir + "mutant.go": source} {
+	for path, text := range texts {
 		path, err := filepath.Abs(path)
 		if err != nil {
 			t.Fatal(err)
