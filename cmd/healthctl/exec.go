@@ -18,12 +18,13 @@ var execCommand = command{
 	args:    "[--] COMMAND [ARG]...",
 	summary: "load, set 0, then become the application",
 	about: `For an application that you cannot change: records itself, sets CODE, then
-becomes COMMAND by execve(2), which keeps the pid and the start time. CODE is set
-before COMMAND is ready. If it needs a while, start with -set 1 or -no-set, and
-run healthctl set 0 in the container when it is ready.
+becomes COMMAND by execve(2), which keeps the pid and the start time. So CODE is
+set before COMMAND is ready. If it needs a while, start with -set 1 or -no-set,
+and run healthctl set 0 in the container when it is ready.
 `,
-	exits: `that of COMMAND. 1 a check failed or load was refused, 2 wrong
-usage, 126 COMMAND cannot be executed, 127 it was not found.`,
+	exits: `COMMAND's own, or, if COMMAND was not started, 1 a check failed or
+load was refused, 2 wrong usage, 126 COMMAND cannot be executed, 127 it was not
+found.`,
 	example: `Example, in a Dockerfile (name the unit in the environment, where the probe
 sees it too):
   ENV LIVENESS_UNIT_NAME=web
@@ -50,12 +51,12 @@ func execute(i *invocation) error {
 	if err != nil {
 		return err
 	}
-	inherited := hasChildren()
+	inherited := hasChildren() // before the checks start any
 	if err := c.load(u, nil); err != nil {
 		return err
 	}
-	// As pid 1 this is the parent of whatever the checks left behind. COMMAND does
-	// not expect children, unless it had some before: those are its own to wait for.
+	// As pid 1 this process is the parent of what the checks left behind, and COMMAND
+	// does not expect children. Those from before exec are COMMAND's to wait for.
 	if !inherited {
 		reap()
 	}
@@ -68,7 +69,7 @@ func execute(i *invocation) error {
 
 // firstState is what exec sets before COMMAND runs.
 type firstState struct {
-	none      *bool // -no-set
+	none      *bool // -no-set was given
 	code      int
 	set       bool // -set was given
 	reason    string
@@ -77,7 +78,7 @@ type firstState struct {
 
 func firstStateFlags(i *invocation) *firstState {
 	f := new(firstState)
-	i.value("set", "CODE", "the first state (default 0, healthy)", func(s string) error {
+	i.value("set", "CODE", "the code to set (default 0, healthy)", func(s string) error {
 		var ok bool
 		if f.code, ok = parseCode(s); !ok || f.code < 0 || f.code > state.MaxNumber {
 			return errors.New("want a number from 0 to 2147483647")
@@ -85,7 +86,7 @@ func firstStateFlags(i *invocation) *firstState {
 		f.set = true
 		return nil
 	})
-	i.value("reason", "TEXT", "the reason for CODE, as that of healthctl set", func(s string) error {
+	i.value("reason", "TEXT", "the reason for CODE, as in healthctl set; needs -set", func(s string) error {
 		f.reason, f.hasReason = s, true
 		return nil
 	})

@@ -18,7 +18,7 @@ import (
 type invocation struct {
 	command *command
 	words   []string
-	flags   []flag
+	flags   []*flag
 	options []writer.Option // from -rundir and -unit
 	runDir  string          // from -rundir
 	unit    string          // from -unit
@@ -36,13 +36,13 @@ func newInvocation(c *command, words []string) *invocation {
 
 // value defines a flag that takes a value.
 func (i *invocation) value(name, placeholder, help string, set func(string) error) {
-	i.flags = append(i.flags, flag{name, placeholder, help, set})
+	i.flags = append(i.flags, &flag{name, placeholder, help, set})
 }
 
 // toggle defines a flag that takes none.
 func (i *invocation) toggle(name, help string) *bool {
 	on := new(bool)
-	i.flags = append(i.flags, flag{name, "", help, func(s string) (err error) {
+	i.flags = append(i.flags, &flag{name, "", help, func(s string) (err error) {
 		if *on, err = strconv.ParseBool(s); err != nil {
 			return errors.New("want true or false")
 		}
@@ -113,9 +113,9 @@ func (i *invocation) parseNoArgs() error {
 	return err
 }
 
-// parseStrict is parse for a command whose own flags make no sense among the
-// arguments: there they would have no effect, so the user meant something else.
-// A "--" before the arguments permits them.
+// parseStrict is parse for a command that refuses its own flags among the
+// arguments, where they would have no effect. A "--" before the arguments marks
+// all of them as arguments.
 func (i *invocation) parseStrict() (args []string, err error) {
 	args, err = i.parseFlags()
 	if err != nil || len(args) == 0 {
@@ -133,12 +133,12 @@ func (i *invocation) parseStrict() (args []string, err error) {
 }
 
 // parseFlags sets the flags and returns what follows: "--" and arguments, or
-// just arguments. Package flag would stop at a CODE of -1, and does not tell
-// whether it has dropped a "--" or taken it for a value.
+// just arguments. Package flag will not do: it takes a CODE of -1 for a flag, and
+// does not tell a "--" that it dropped from one that was a flag's value.
 func (i *invocation) parseFlags() (rest []string, err error) {
 	for rest = i.words; len(rest) > 0; rest = rest[1:] {
 		name, dashed := flagName(rest[0])
-		if !dashed || i.command.takesNegative && isNegative(rest[0]) {
+		if !dashed || i.command.negativeArg && isNegative(rest[0]) {
 			return rest, nil
 		}
 		_, value, hasValue := strings.Cut(rest[0], "=")
@@ -149,7 +149,7 @@ func (i *invocation) parseFlags() (rest []string, err error) {
 			return nil, errHelp
 		case f == nil:
 			return nil, i.unknownFlag(name)
-		case hasValue:
+		case hasValue: // -name=value
 		case f.placeholder == "":
 			value = "true"
 		case len(rest) == 1:
@@ -176,9 +176,9 @@ func flagName(word string) (name string, dashed bool) {
 }
 
 func (i *invocation) lookup(name string) *flag {
-	for n := range i.flags {
-		if i.flags[n].name == name {
-			return &i.flags[n]
+	for _, f := range i.flags {
+		if f.name == name {
+			return f
 		}
 	}
 	return nil
@@ -218,37 +218,3 @@ func (i *invocation) open(more ...writer.Option) (*writer.Unit, error) {
 	}
 	return u, nil
 }
-
-func (i *invocation) printHelp() {
-	c := i.command
-	fmt.Print("Usage: ", i.name())
-	if len(i.flags) > 0 {
-		fmt.Print(" [flags]")
-	}
-	if c.args != "" {
-		fmt.Print(" ", c.args)
-	}
-	fmt.Print("\n\n", c.about, "\n")
-	if i.printFlags(); len(i.flags) > 0 {
-		fmt.Println()
-	}
-	fmt.Printf("Exit status: %s\n\n", c.exits)
-	if c.example != "" {
-		fmt.Print(c.example, "\n")
-	}
-	fmt.Print(documentation)
-}
-
-func (i *invocation) printFlags() {
-	width := 0
-	for _, f := range i.flags {
-		width = max(width, len(f.synopsis()))
-	}
-	for _, f := range i.flags {
-		indent := "\n" + strings.Repeat(" ", 2+width+2)
-		fmt.Printf("  %-*s  %s\n", width, f.synopsis(), strings.ReplaceAll(f.help, "\n", indent))
-	}
-}
-
-// synopsis returns "-unit NAME", or "-json" for a flag without a value.
-func (f flag) synopsis() string { return strings.TrimSuffix("-"+f.name+" "+f.placeholder, " ") }

@@ -19,10 +19,10 @@ var installCommand = command{
 	name:    "install",
 	args:    "DIR",
 	summary: "copy healthprobe and healthctl into a directory",
-	about: `Copies healthprobe and healthctl, found beside the running one, into DIR, which
-it makes if needed. It then starts the copies once, because a volume mounted
-noexec leaves the kubelet with a probe that never runs, and so never fails. For
-an initContainer that adds the probe to an image that you cannot change.
+	about: `For an initContainer that adds the probe to an image that you cannot change:
+copies this healthctl, and the healthprobe beside it, into DIR, which it makes
+if needed. It then starts each copy once: on a volume that is mounted noexec the
+probe would never run, which the kubelet does not count as a failure.
 `,
 	exits: "0 done, 1 failed, 2 wrong usage.",
 	example: `Example, in a pod's initContainers:
@@ -89,12 +89,12 @@ func removeLeftovers(dir string) {
 	}
 }
 
-// copyProgram replaces to as a whole, because a probe may be running it. Installs
-// into the same directory need no lock: each writes a file of its own, and the
-// last one to rename wins. If another install has removed the file as a leftover,
-// copy again: each does so only once, when it starts.
+// copyProgram replaces the file to in one step, because a probe may be running
+// it. Installs into one directory need no lock: each writes a file of its own, and
+// the last to rename it wins. If another install has removed the file as a
+// leftover, copy again: an install does that only once, when it starts.
 func copyProgram(from, to string) error {
-	for tries := 100; ; tries-- { // and not for ever, if something else removes the files
+	for try := 1; ; try++ {
 		temp, err := copyToTemp(from, filepath.Dir(to))
 		if err != nil {
 			return err
@@ -104,15 +104,15 @@ func copyProgram(from, to string) error {
 			return nil
 		}
 		os.Remove(temp)
-		if tries == 0 || !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) || try == 100 { // then it is not an install that removes them
 			return err
 		}
 	}
 }
 
-// copyToTemp copies a program to a new file in dir. The file is closed when it
-// returns: Linux refuses to execute one that is open for writing, also in a child
-// that has not yet called execve.
+// copyToTemp copies a program to a new file in dir, and closes it before anything
+// is started: Linux refuses to execute a file that is open for writing, even if
+// only in a child between fork and execve.
 func copyToTemp(from, dir string) (temp string, err error) {
 	in, err := os.Open(from)
 	if err != nil {
@@ -121,7 +121,7 @@ func copyToTemp(from, dir string) (temp string, err error) {
 	defer in.Close()
 	out, err := os.CreateTemp(dir, tempPrefix)
 	if err != nil {
-		return "", fmt.Errorf("cannot write to %s: %w", dir, cause(err))
+		return "", fmt.Errorf("cannot write to %s: %w", dir, withoutPath(err))
 	}
 	_, err = io.Copy(out, in)
 	err = errors.Join(err, out.Chmod(0o755), out.Close())
@@ -131,18 +131,20 @@ func copyToTemp(from, dir string) (temp string, err error) {
 	return out.Name(), err
 }
 
-// tryProgram starts an installed program, to see that it can be.
+// tryProgram starts an installed program to see whether it can run from there.
 func tryProgram(path string) error {
 	absolute, err := filepath.Abs(path) // exec would search PATH for a bare name
 	if err != nil {
 		return err
 	}
-	out, err := exec.Command(absolute, "-version").CombinedOutput()
+	cmd := exec.Command(absolute, "-version")
+	cmd.Stderr = os.Stderr
+	err = cmd.Run()
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%s cannot be executed: %w: is %s mounted noexec? mount the volume without it", path, err, filepath.Dir(path))
+		return fmt.Errorf("%s cannot be executed: %w: is %s mounted noexec? mount the volume without it", path, withoutPath(err), filepath.Dir(path))
 	}
 	if err != nil {
-		return fmt.Errorf("%s does not run here: %w %s", path, err, out)
+		return fmt.Errorf("%s does not run here: %w", path, withoutPath(err))
 	}
 	return nil
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/healthprobe/healthprobe/internal/text"
 )
 
-// unitJSON is the form of one unit in a report. The keys and their meaning stay
-// as they are. It is written out here because encoding/json would make healthctl
-// larger: by 9 % with Go 1.26, by 37 % with Go 1.27.
+// unitJSON is the form of one unit in a report. Keys and their meaning stay as
+// they are. The JSON is made here because encoding/json would make healthctl
+// larger: by 10 % with Go 1.26, and by 38 % with Go 1.27.
 const unitJSON = `    {
       "unit": %s,
       "healthy": %t,
@@ -25,11 +25,6 @@ const unitJSON = `    {
       "age": %s,
       "message": %s
     }`
-
-func printJSON(report statusReport) error {
-	_, err := fmt.Print(report.json())
-	return err
-}
 
 // json returns the report as one JSON object.
 func (s *statusReport) json() string {

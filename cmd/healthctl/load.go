@@ -19,9 +19,10 @@ var loadCommand = command{
 	args:    "[--] [ARG]...",
 	summary: "run checks and, if all pass, record the application's pid",
 	about: `Runs the checks in the order given and, if all pass, records the application:
-until the first set it is alive, but not ready. The files of a previous process
-are removed first. A unit that another live process owns is an error. Each check
-gets every ARG, and LIVENESS_RUNDIR and LIVENESS_UNIT_NAME in its environment.
+it is now alive, and not ready until the first healthctl set 0. The files of a
+previous process are removed first. Load fails if another live process owns the
+unit. Every check is run with all ARGs, and with LIVENESS_RUNDIR and
+LIVENESS_UNIT_NAME in its environment.
 `,
 	exits: "0 loaded, 1 a check failed or load was refused, 2 wrong usage.",
 	example: `Example:
@@ -32,7 +33,7 @@ gets every ARG, and LIVENESS_RUNDIR and LIVENESS_UNIT_NAME in its environment.
 }
 
 func load(i *invocation) error {
-	pid := i.pidFlag("the application's pid; write -pid $$ in a shell (default:\nthe parent process)")
+	pid := i.pidFlag("the application's pid; write -pid $$ in a shell (default:\nthe pid of the parent process)")
 	c := checkFlags(i)
 	i.unitFlags()
 	args, err := i.parseStrict()
@@ -78,14 +79,14 @@ type checks struct {
 
 func checkFlags(i *invocation) *checks {
 	c := new(checks)
-	i.value("check", "PATH", "an executable, run without a shell: exit status 0 passes, 1\nmeans \"not healthy\", anything else is passed on", func(path string) error {
+	i.value("check", "PATH", "a program to run, without a shell: exit status 0 passes, 1\nmeans \"not healthy\", and any other failure is reported as\nwhat it is. Give it again for more", func(path string) error {
 		if path == "" {
 			return errors.New("a check needs a path")
 		}
 		c.paths = append(c.paths, path)
 		return nil
 	})
-	i.value("timeout", "D", "how long all checks together may take, such as 10s (default:\nno limit); the running check is killed then, but not the\nprocesses that it started", func(s string) (err error) {
+	i.value("timeout", "D", "how long all checks together may take, such as 10s (default:\nno limit). The check that then runs is killed, but not the\nprocesses that it started", func(s string) (err error) {
 		if c.timeout, err = time.ParseDuration(s); err != nil || c.timeout <= 0 {
 			return errors.New("want a duration above 0, such as 10s")
 		}

@@ -1,12 +1,12 @@
 //go:build unix
 
-// A command that lives for milliseconds need not follow its CPU limit.
+// A process that lives for milliseconds need not watch its CPU limit.
 //go:debug updatemaxprocs=0
 
 // Healthctl records an application's health, for healthprobe to read: for shell
 // entrypoints, and for applications that cannot do it themselves. Each command
-// is a text for -h and a call of package writer or verdict. Commands return
-// errors, which main maps to exit statuses.
+// has a file with its -h text and a function that calls package writer or
+// verdict. The function returns an error, which main maps to an exit status.
 package main
 
 import (
@@ -26,37 +26,17 @@ var commands = []command{
 	{name: "version", summary: "print the version", about: "Prints the version, the commit and the platform.\n", exits: "0 done, 2 wrong usage.", run: printVersion},
 }
 
-// command is one of them, and what its -h prints.
+// command is a command: what its -h prints, and what runs it.
 type command struct {
 	name    string
-	args    string // behind the flags
-	summary string // in healthctl -h
+	args    string // what follows the flags
+	summary string // for healthctl -h
 	about   string // a paragraph
 	exits   string // the exit statuses
-	example string
+	example string // may be empty
 	run     func(*invocation) error
 
-	takesNegative bool // its first argument may be a negative number
-}
-
-const documentation = "Documentation: https://github.com/healthprobe/healthprobe\n"
-
-func printUsage() {
-	fmt.Print("Usage: healthctl COMMAND [flags] [arguments]\n\n" +
-		"Records an application's health, for healthprobe to read.\n\n")
-	for _, c := range commands {
-		fmt.Printf("  %-8s %s\n", c.name, c.summary)
-	}
-	fmt.Print("\nEvery command takes -h, and all but install and version take\n")
-	forUnit().printFlags()
-	fmt.Print(`
-Exit status: 0 done, 1 failed or refused, 2 wrong usage.
-
-Example, in a shell entrypoint:
-  $ healthctl load -pid $$ -check /checks/database
-  healthctl: load web: check /checks/database: not healthy
-
-` + documentation)
+	negativeArg bool // the first argument may be a negative number
 }
 
 func main() { os.Exit(report(dispatch(os.Args[1:]))) }
@@ -88,7 +68,7 @@ func dispatch(args []string) error {
 	return wrongCommand(fmt.Sprintf("unknown command %q", name))
 }
 
-// forUnit has the flags that most commands share.
+// forUnit returns an invocation with the flags that most commands share.
 func forUnit() *invocation {
 	i := newInvocation(&command{}, nil)
 	i.unitFlags()
@@ -111,7 +91,7 @@ func printVersion(i *invocation) error {
 	return nil
 }
 
-// usageError is a wrong command line: the whole message.
+// usageError is a wrong command line. Its text is the whole message.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
@@ -125,11 +105,11 @@ type statusError struct {
 func (e *statusError) Error() string { return e.err.Error() }
 func (e *statusError) Unwrap() error { return e.err }
 
-// errUnhealthy is what status returns after printing that a unit is unhealthy.
+// errUnhealthy is returned by status after it has printed an unhealthy unit.
 var errUnhealthy = errors.New("a unit is unhealthy")
 
-// report prints an error, on one line, and returns the exit status for it. No
-// other place knows exit statuses.
+// report prints an error, on one line, and returns the exit status for it.
+// Nothing else knows exit statuses, except that exec has two of its own.
 func report(err error) int {
 	var usage usageError
 	var special *statusError
@@ -149,9 +129,9 @@ func report(err error) int {
 	return 1
 }
 
-// cause returns err without its operation and path, for messages that name them
-// in other words.
-func cause(err error) error {
+// withoutPath returns err without its operation and path, for messages that have
+// named the path already.
+func withoutPath(err error) error {
 	var e *fs.PathError
 	if errors.As(err, &e) {
 		return e.Err

@@ -7,9 +7,9 @@ import "github.com/healthprobe/healthprobe/writer"
 var resetCommand = command{
 	name:    "reset",
 	summary: "remove the unit's files",
-	about: `Removes the unit's files, as before load, even while the application runs. Reset
-last in a shutdown, or the liveness probe may fail while the application still
-drains. Resetting a unit that is not loaded succeeds.
+	about: `Removes the unit's files, even while the application runs: the unit is then not
+loaded. Reset last in a shutdown, or the liveness probe may fail while the
+application still drains. Resetting a unit that is not loaded succeeds.
 `,
 	exits: "0 done, 1 failed or refused, 2 wrong usage.",
 	example: `Example:

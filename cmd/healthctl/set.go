@@ -13,10 +13,10 @@ var setCommand = command{
 	name:    "set",
 	args:    "[--] CODE [REASON]...",
 	summary: "record the application's error code: 0 is healthy",
-	about: `Records the application's error code: 0 is healthy, any other up to 2147483647
-is not. REASON is for people; the probe prints it. If a code other than 0 cannot
-be recorded, the previous state is cleared if possible. Wrong usage changes
-nothing.
+	about: `Records the application's error code: 0 is healthy, 1 to 2147483647 is not.
+REASON is for people; the probe prints it. If a code other than 0 cannot be
+recorded, the previous state is cleared if possible, so that no "healthy"
+remains. Wrong usage changes nothing.
 `,
 	exits: "0 recorded, 1 failed or refused, 2 wrong usage.",
 	example: `Example:
@@ -24,8 +24,8 @@ nothing.
   $ healthprobe
   unhealthy: web: error 3: upstream db unreachable
 `,
-	takesNegative: true,
-	run:           set,
+	run:         set,
+	negativeArg: true,
 }
 
 func set(i *invocation) error {

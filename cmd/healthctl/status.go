@@ -19,8 +19,8 @@ import (
 var statusCommand = command{
 	name:    "status",
 	summary: "show units as healthprobe sees them",
-	about: `Shows a unit as healthprobe sees it, on one line, or every loaded unit in the run
-directory if neither -unit nor LIVENESS_UNIT_NAME names one. AGE is the time
+	about: `Shows a unit as healthprobe sees it, on one line, or every loaded unit in the
+run directory if neither -unit nor LIVENESS_UNIT_NAME names one. AGE is the time
 since the last set or beat. A name that is not one plain word is quoted.
 `,
 	exits: "0 all healthy, 1 one is not, or none is loaded, 2 wrong usage.",
@@ -55,14 +55,14 @@ type (
 )
 
 func status(i *invocation) error {
-	asJSON := i.toggle("json", `one JSON object: {"rundir", "healthy", "units": [{"unit",
+	asJSON := i.toggle("json", `print one JSON object: {"rundir", "healthy", "units": [{"unit",
 "healthy", "cause", "pid", "identity", "code", "reason", "age",
 "message"}]}. cause is a heading of docs/messages.md. identity
 is "verified", "unverified" (the process has exited, is
 another or cannot be read, or the file identity is damaged) or
 "none" (not recorded). age is in seconds. cause, pid,
-identity, code and age are null if there is none or it is not
-known.`)
+identity, code and age are null if they do not exist or are
+not known.`)
 	i.unitFlags()
 	if err := i.parseNoArgs(); err != nil {
 		return err
@@ -71,35 +71,36 @@ known.`)
 	if err != nil {
 		return err
 	}
-	names, none := i.names(u)
-	print := printTable
+	names, none := i.unitNames(u)
+	if none != nil && !*asJSON {
+		return none
+	}
+	report := i.probeUnits(u.RunDir(), names)
 	if *asJSON {
-		print = printJSON // an object also for no units
-	} else if none != nil {
-		return none
+		_, err = fmt.Print(report.json())
+	} else {
+		err = printTable(report.units)
 	}
-	report := i.report(u.RunDir(), names)
-	if err := print(report); err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if none != nil {
+	case none != nil: // the object has been printed all the same
 		return none
-	}
-	if !report.healthy {
+	case !report.healthy:
 		return errUnhealthy
 	}
 	return nil
 }
 
-// names returns the units to show: the one that a flag or the environment names,
-// which is u, or all that are loaded. It is an error if none is.
-func (i *invocation) names(u *writer.Unit) (names []string, err error) {
+// unitNames returns the units to show: u, if a flag or the environment names it,
+// otherwise all that are loaded. It is an error if none is.
+func (i *invocation) unitNames(u *writer.Unit) (names []string, err error) {
 	if i.unit != "" || os.Getenv(state.UnitEnv) != "" {
 		return []string{u.Name()}, nil
 	}
 	names, err = loadedUnits(u.RunDir())
 	if err != nil {
-		return nil, fmt.Errorf("status: cannot list the run directory %s%s: %w", u.RunDir(), i.runDirOrigin(), cause(err))
+		return nil, fmt.Errorf("status: cannot list the run directory %s%s: %w", u.RunDir(), i.runDirOrigin(), withoutPath(err))
 	}
 	if len(names) == 0 {
 		return nil, fmt.Errorf("status: no unit is loaded in %s%s: load one, or name one, such as -unit %s", u.RunDir(), i.runDirOrigin(), word(u.Name()))
@@ -107,8 +108,8 @@ func (i *invocation) names(u *writer.Unit) (names []string, err error) {
 	return names, nil
 }
 
-func (i *invocation) report(runDir string, names []string) statusReport {
-	all := statusReport{runDir: runDir, healthy: len(names) > 0}
+func (i *invocation) probeUnits(runDir string, names []string) *statusReport {
+	all := &statusReport{runDir: runDir, healthy: len(names) > 0}
 	for _, name := range names {
 		r := probeUnit(runDir, name)
 		if r.cause != nil && *r.cause == verdict.NoRunDir.String() {
@@ -174,10 +175,10 @@ func probeUnit(runDir, unit string) unitReport {
 	return r
 }
 
-func printTable(report statusReport) error {
+func printTable(units []unitReport) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "UNIT\tVERDICT\tPID\tIDENTITY\tCODE\tAGE\tMESSAGE")
-	for _, r := range report.units {
+	for _, r := range units {
 		verdict, age, message := "unhealthy", "-", r.message
 		if r.healthy {
 			verdict, message = "healthy", "-"
