@@ -38,23 +38,17 @@ Documentation: https://github.com/healthprobe/healthprobe
 // arguments into it, one string at a time, and call Run. It obeys the rules of
 // the direct entry: see entry_linux.go.
 type command struct {
-	units [maxUnits - 1]string // all but the first, which is in probe
-
-	// What every run uses is last, since the kernel has touched the page in which the
-	// data end, to clear its rest. See cmd in main.go, and TestPageFaults in test/bench.
+	entry       string // the name of the entry
 	probe       verdict.Probe
-	entry       string
+	units       [maxUnits - 1]string // all but the first, which is in probe
+	more        int                  // the number of units after the first
 	unitEnv     variable
 	runDirEnv   variable
-	more        int    // how many units there are after the first
 	pending     string // the flag whose value is the next argument
 	noMoreFlags bool   // after "--"
-	done        bool   // by help, version or a bad argument: the rest is ignored
+	done        bool   // after -h, -version or a usage error: the rest is ignored
 	status      int
 }
-
-// line is what a command prints: nothing, if all is well. So it lies apart.
-var line text.Line
 
 // maxUnits is how many units one run can probe.
 const maxUnits = 16
@@ -76,9 +70,9 @@ func (v *variable) set(value string) {
 func (c *command) Env(entry string) {
 	switch name, value, ok := split(entry); {
 	case !ok:
-	case state.IsRunDirEnv(name):
+	case text.Same(name, state.RunDirEnv):
 		c.runDirEnv.set(value)
-	case state.IsUnitEnv(name):
+	case text.Same(name, state.UnitEnv):
 		c.unitEnv.set(value)
 	}
 }
@@ -135,13 +129,12 @@ func (c *command) toggle(name string, on bool) {
 		c.probe.Verbose = on
 	case "version":
 		if on {
-			version.Append(&line, "healthprobe", c.entry)
-			c.finish(1, 0)
+			var line text.Line
+			c.finish(1, 0, version.Append(&line, "healthprobe", c.entry).End())
 		}
 	default:
 		if on {
-			c.done = true
-			sys.Write(1, usage)
+			c.finish(1, 0, usage)
 		}
 	}
 }
@@ -184,14 +177,12 @@ func (c *command) Run() int {
 		return c.status
 	}
 	p := &c.probe
-	if c.more == 0 { // the files of several could be more than the limit of descriptors
-		p.KeepOpen()
-	}
+	p.KeepOpen = c.more == 0 // the files of several could exceed the limit of descriptors
 	if p.RunDir == "" {
 		p.RunDir = c.runDirEnv.value
 	}
 	if p.RunDir == "" {
-		p.RunDir = state.RunDir()
+		p.RunDir = state.DefaultRunDir
 	}
 	if p.Unit == "" {
 		p.Unit = c.unitEnv.value
@@ -221,21 +212,22 @@ func (c *command) ask() {
 	case !p.Verbose:
 		return
 	}
-	line.Reset()
+	var line text.Line
 	p.AppendLine(&line)
 	sys.Write(fd, line.End())
 }
 
 // usageError refuses the arguments. The culprit may be anything, of any length.
 func (c *command) usageError(before, culprit, after string) {
+	var line text.Line
 	line.Text("healthprobe: ").Text(before).Printable(culprit, 200).Text(after)
-	c.finish(2, 1)
+	c.finish(2, 1, line.End())
 }
 
-// finish prints the line and ends the run.
-func (c *command) finish(fd, status int) {
+// finish prints s and ends the run.
+func (c *command) finish(fd, status int, s string) {
 	c.done, c.status = true, status
-	sys.Write(fd, line.End())
+	sys.Write(fd, s)
 }
 
 // split cuts at the first equals sign.

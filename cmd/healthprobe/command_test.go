@@ -41,7 +41,7 @@ func TestUnits(t *testing.T) {
 		before := descriptors(t)
 		testenv.CheckAllocations(t, 2, run)
 		if status != 0 {
-			t.Errorf("exit status %d: %s", status, line.String())
+			t.Errorf("exit status %d", status)
 		}
 		if after := descriptors(t); after != before {
 			t.Errorf("%d units: %d descriptors before, and %d after", units, before, after)

@@ -45,12 +45,16 @@ func (r *Reader) BootID() (id []byte, e syscall.Errno) {
 }
 
 // bootLike reads the same kind of id as recorded: a process that can read boot_id
-// has to verify what one that could not has recorded.
+// may have to verify what one that could not recorded.
 func (r *Reader) bootLike(recorded []byte) (id []byte, e syscall.Errno) {
 	if _, _, ok := parseBootTime(recorded); ok {
 		return r.bootTime(statPath, gVisorPath, gVisorTimePath)
 	}
 	return r.bootIDFile()
+}
+
+func (r *Reader) bootIDFile() (id []byte, e syscall.Errno) {
+	return r.Value(-1, BootIDPath, r.boot[:])
 }
 
 // sameBoot reports whether two ids mean the same boot. A process in a chroot may

@@ -82,6 +82,20 @@ type Process struct {
 // is not certain: "cannot tell" is never "no".
 func (p *Process) Ended() bool { return p.Status >= Gone }
 
+// Stat reads /proc/<pid>/stat; the line points into r. The error is ENOENT where
+// there is no such file, and ESRCH if the process exits after it was opened.
+func (r *Reader) Stat(pid int32) (line []byte, e syscall.Errno) {
+	n := text.Put(r.path[:], 0, "/proc/")
+	n = text.PutNumber(r.path[:], n, int64(pid))
+	n = text.Put(r.path[:], n, "/stat")
+	text.PutByte(r.path[:], n, 0)
+	line, e = r.read(-1, &r.path[0], r.stat[:])
+	if e == syscall.EFBIG { // more fields than needed
+		e = 0
+	}
+	return line, e
+}
+
 // Lookup returns what pid is now: Unknown, Alive, Gone or Zombie.
 func (r *Reader) Lookup(pid int32) (p Process) {
 	line, e := r.Stat(pid)

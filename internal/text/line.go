@@ -12,9 +12,6 @@ type Line struct {
 	b [LineLimit]byte
 }
 
-// Reset makes the line empty.
-func (l *Line) Reset() { l.n = 0 }
-
 // Text adds s as it is. Inlined into every message it would make the program
 // larger, for the rare runs that print one.
 //

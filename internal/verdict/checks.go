@@ -47,7 +47,7 @@ func (p *Probe) checkProcess(dir int) Cause {
 }
 
 func (p *Probe) checkPid(dir int) Cause {
-	value, e := p.reader.Pid(dir, p.pidBuf[:])
+	value, e := p.reader.Value(dir, state.PidFile, p.pidBuf[:])
 	if e == syscall.ENOENT {
 		return NotLoaded
 	}
@@ -65,7 +65,7 @@ func (p *Probe) checkPid(dir int) Cause {
 // checkIdentity fills in Recorded. A directory without identity was written by
 // another program: there the pid has to do.
 func (p *Probe) checkIdentity(dir int) (id state.Identity, cause Cause) {
-	value, e := p.reader.Identity(dir, p.identityBuf[:])
+	value, e := p.reader.Value(dir, state.IdentityFile, p.identityBuf[:])
 	if e == syscall.ENOENT && p.Strict {
 		return id, NoIdentity
 	}
@@ -89,7 +89,7 @@ func (p *Probe) checkIdentity(dir int) (id state.Identity, cause Cause) {
 // checkError checks the heartbeat and the code, as far as the question asks for
 // them. A missing heartbeat outranks a code.
 func (p *Probe) checkError(dir int) (cause Cause) {
-	fd, e := p.reader.OpenError(dir)
+	fd, e := p.reader.Open(dir, state.ErrorFile)
 	if e == syscall.ENOENT {
 		return NotSet
 	}

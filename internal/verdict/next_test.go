@@ -88,7 +88,7 @@ func TestNextAllocates(t *testing.T) {
 		for _, name := range [...]string{"web", "none", "web"} {
 			p.Next(name)
 			p.Run()
-			l.Reset()
+			*l = text.Line{}
 			p.AppendLine(l)
 		}
 	})

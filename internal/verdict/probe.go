@@ -23,29 +23,27 @@ import (
 // with RunDir and Unit filled in is the readiness question. Run it once, or call
 // Next before it runs again.
 type Probe struct {
-	// Large buffers, of which a run uses little: see command.go in cmd/healthprobe.
-	reasonBuf [state.ReasonLimit + 1]byte
-	path      [4096]byte // PATH_MAX, the NUL included
-
-	reader state.Reader // before the fields below, see KeepOpen
-
-	RunDir  string
-	Unit    string
-	Live    bool  // liveness: is the process there? The error code does not count
-	Strict  bool  // a directory without identity, written by others, is unhealthy
-	Verbose bool  // find out Code, Age and Reason even if the verdict does not need them
-	MaxAge  int64 // nanoseconds since the last set or beat; 0: any
+	RunDir   string
+	Unit     string
+	Live     bool  // liveness: only the process counts, not its error code
+	Strict   bool  // require an identity file, which other programs do not write
+	Verbose  bool  // find out Code, Age and Reason even if the verdict does not need them
+	MaxAge   int64 // nanoseconds since the last set or beat; 0: any
+	KeepOpen bool  // leave the closing of files to the kernel: for a process that exits at once
 
 	Answer
-	file     string // the state file that cause is about; "" is the directory
-	held     []byte // what it holds
+	file     string // the state file that the cause is about, or "" for the directory
+	held     []byte // its content
 	start    []byte // the start time of the process that has Pid
-	recorded []byte // the start time in identity
+	recorded []byte // the start time in the identity file
 	reason   []byte // the text that belongs to Code
 
+	reader      state.Reader
 	pidBuf      [state.PidLimit + 1]byte
 	errorBuf    [state.ErrorLimit + 1]byte
 	identityBuf [state.IdentityLimit + 1]byte
+	reasonBuf   [state.ReasonLimit + 1]byte
+	path        [4096]byte // PATH_MAX, the NUL included
 }
 
 // Answer is what Run found out, apart from texts: what has no pointers can be
@@ -81,12 +79,6 @@ func (p *Probe) Running() bool {
 // Reason returns the text that belongs to Code, fit to print, or "".
 func (p *Probe) Reason() string { return text.String(p.reason) }
 
-// KeepOpen makes Run leave the closing of files to the kernel, for a process
-// that exits at once. Call it first of all: a page that is read before it is written
-// costs two page faults, and what KeepOpen writes is where the fields begin that every
-// run uses.
-func (p *Probe) KeepOpen() { p.reader.KeepOpen = true }
-
 // Next makes p the same question about another unit, not answered yet.
 func (p *Probe) Next(unit string) {
 	p.Unit = unit
@@ -99,6 +91,7 @@ func (p *Probe) Next(unit string) {
 // belongs to the process that was checked, or to a later one.
 func (p *Probe) Run() {
 	p.Code = -1
+	p.reader.KeepOpen = p.KeepOpen
 	if state.UnitProblem(p.Unit) != "" {
 		p.cause = BadUnit
 		return
@@ -151,14 +144,12 @@ func (p *Probe) openRunDir() syscall.Errno {
 
 // open opens a directory in the run directory.
 func (p *Probe) open(name string) (dir int, e syscall.Errno) {
-	// The path is at the end of the buffer, where it is near what every run uses.
-	i := len(p.path) - len(p.RunDir) - len("/") - len(name) - len("\x00")
-	if i < 0 || i >= len(p.path) {
+	if len(p.RunDir)+len("/")+len(name)+len("\x00") > len(p.path) {
 		return -1, syscall.ENAMETOOLONG
 	}
-	n := text.Put(p.path[:], i, p.RunDir)
+	n := text.Put(p.path[:], 0, p.RunDir)
 	n = text.PutByte(p.path[:], n, '/')
 	n = text.Put(p.path[:], n, name)
 	text.PutByte(p.path[:], n, 0)
-	return sys.OpenDir(&p.path[i])
+	return sys.OpenDir(&p.path[0])
 }

@@ -134,7 +134,7 @@ func docGo(t *testing.T, bin string, blocks []docBlock) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	replace, packages, programs := map[string]string{}, []string{}, []string{}
+	replace, snippets, programs := map[string]string{}, []string{}, []string{}
 	for i, b := range blocks {
 		if formatted, err := format.Source([]byte(b.text)); err != nil || string(formatted) != b.text {
 			t.Errorf("%v is not formatted: %v", b, err)
@@ -146,9 +146,10 @@ func docGo(t *testing.T, bin string, blocks []docBlock) {
 			t.Fatal(err)
 		}
 		replace[filepath.Join(module, name, "main.go")] = source
-		packages = append(packages, "./"+name)
 		if strings.Contains(b.text, "\nfunc main()") {
-			programs = append(programs, name)
+			programs = append(programs, "./"+name)
+		} else {
+			snippets = append(snippets, "./"+name)
 		}
 	}
 	overlay := filepath.Join(dir, "overlay.json")
@@ -156,37 +157,37 @@ func docGo(t *testing.T, bin string, blocks []docBlock) {
 	if err := os.WriteFile(overlay, config, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("go", append([]string{"build", "-overlay", overlay, "-o", dir + "/"}, packages...)...)
-	build.Dir = module
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", blocks, err, out)
+	if len(programs) == 0 {
+		t.Error("no whole program")
+	}
+	for _, args := range [][]string{snippets, append([]string{"-o", dir + "/"}, programs...)} {
+		build := exec.Command("go", append([]string{"build", "-overlay", overlay}, args...)...)
+		build.Dir = module
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", blocks, err, out)
+		}
 	}
 	for _, name := range programs {
 		docLife(t, bin, filepath.Join(dir, name))
 	}
-	if len(programs) == 0 {
-		t.Error("no whole program")
-	}
 }
 
-// docFile makes a file of a Go block: declarations get a package, statements a
-// function, and both what they refer to.
+// docFile makes a file of a Go block: declarations get a package, which is compiled and
+// not linked, statements a function, and both what they refer to.
 func docFile(text string) string {
 	if strings.HasPrefix(text, "package ") {
 		return text
 	}
-	file := "package main\n\nimport \"github.com/healthprobe/healthprobe/writer\"\n"
+	file := "package snippet\n\nimport \"github.com/healthprobe/healthprobe/writer\"\n"
 	for _, path := range []string{"context", "errors", "fmt", "log", "os", "testing", "time"} {
 		if regexp.MustCompile(`\b` + path + `\.\w`).MatchString(text) {
 			file += fmt.Sprintf("import %q\n", path)
 		}
 	}
 	if strings.HasPrefix(text, "func ") {
-		return file + "\nfunc main() {}\n\n" + text
+		return file + "\n" + text
 	}
 	return file + `import ("context"; "os/exec")
-
-func main() {}
 
 var (
 	ctx    context.Context

@@ -37,9 +37,10 @@ var markers = []string{"R_USETYPE", "R_DWARFSECREF", "R_INITORDER", "R_KEEP"}
 // enter is the first Go function behind the direct entry.
 const enter = "main.enter"
 
-// frameLimit is the largest stack frame of a function, in bytes. Behind the direct
-// entry nothing checks for a stack overflow, and the stack may be only 64 KB.
-const frameLimit = 1024
+// frameLimit is the largest stack frame of a function, in bytes: that of one that
+// prints a line. Behind the direct entry nothing checks for a stack overflow, and the
+// stack may be only 64 KB.
+const frameLimit = 1536
 
 // TestDirectEntryRules checks the compiled code against the rules that
 // entry_linux.go lists. Running the probe would not do, because few runs show a
