@@ -4,8 +4,9 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
-	"slices"
+	"io"
 	"strconv"
 	"strings"
 
@@ -18,37 +19,32 @@ import (
 type invocation struct {
 	command *command
 	words   []string
-	flags   []*flag
+	flags   *flag.FlagSet
+	help    []flagHelp
 	options []writer.Option // from -rundir and -unit
 	runDir  string          // from -rundir
 	unit    string          // from -unit
 }
 
-// flag is a flag of a command. Without a placeholder it takes no value.
-type flag struct {
-	name, placeholder, help string
-	set                     func(value string) error
-}
+// flagHelp is what -h prints about a flag: "-unit NAME", and its meaning.
+type flagHelp struct{ synopsis, meaning string }
 
 func newInvocation(c *command, words []string) *invocation {
-	return &invocation{command: c, words: words}
+	f := flag.NewFlagSet("healthctl "+c.name, flag.ContinueOnError)
+	f.SetOutput(io.Discard) // wrong has the message, on one line
+	return &invocation{command: c, words: words, flags: f}
 }
 
 // value defines a flag that takes a value.
 func (i *invocation) value(name, placeholder, help string, set func(string) error) {
-	i.flags = append(i.flags, &flag{name, placeholder, help, set})
+	i.help = append(i.help, flagHelp{"-" + name + " " + placeholder, help})
+	i.flags.Func(name, "", set)
 }
 
 // toggle defines a flag that takes none.
 func (i *invocation) toggle(name, help string) *bool {
-	on := new(bool)
-	i.flags = append(i.flags, &flag{name, "", help, func(s string) (err error) {
-		if *on, err = strconv.ParseBool(s); err != nil {
-			return errors.New("want true or false")
-		}
-		return nil
-	}})
-	return on
+	i.help = append(i.help, flagHelp{"-" + name, help})
+	return i.flags.Bool(name, false, "")
 }
 
 // unitFlags defines -rundir and -unit.
@@ -92,9 +88,6 @@ func (p *pidFlag) owner() writer.Option {
 	return writer.WithAnyOwner()
 }
 
-// errHelp is returned after -h has printed the help.
-var errHelp = errors.New("help was printed")
-
 // parse sets the flags and returns the arguments.
 func (i *invocation) parse() (args []string, err error) {
 	rest, err := i.parseFlags()
@@ -133,36 +126,44 @@ func (i *invocation) parseStrict() (args []string, err error) {
 }
 
 // parseFlags sets the flags and returns what follows: "--" and arguments, or
-// just arguments. Package flag will not do: it takes a CODE of -1 for a flag, and
-// does not tell a "--" that it dropped from one that was a flag's value.
+// just arguments. With -h it prints the help and returns flag.ErrHelp.
 func (i *invocation) parseFlags() (rest []string, err error) {
-	for rest = i.words; len(rest) > 0; rest = rest[1:] {
-		name, dashed := flagName(rest[0])
-		if !dashed || i.command.negativeArg && isNegative(rest[0]) {
-			return rest, nil
+	n, err := i.countFlags()
+	if err != nil {
+		return nil, err
+	}
+	err = i.flags.Parse(i.words[:n])
+	if errors.Is(err, flag.ErrHelp) {
+		i.printHelp()
+		return nil, err
+	}
+	if err != nil {
+		return nil, i.wrong("%v", err)
+	}
+	return i.words[n:], nil
+}
+
+// countFlags returns how many words are flags and their values. Package flag would
+// take a CODE of -1 for a flag, and does not tell whether it has dropped a "--" or
+// taken it for a value.
+func (i *invocation) countFlags() (int, error) {
+	for n := 0; n < len(i.words); n++ {
+		name, dashed := flagName(i.words[n])
+		if !dashed || i.command.negativeArg && isNegative(i.words[n]) {
+			return n, nil
 		}
-		_, value, hasValue := strings.Cut(rest[0], "=")
-		f := i.lookup(name)
-		switch {
-		case f == nil && (name == "h" || name == "help"):
-			i.printHelp()
-			return nil, errHelp
-		case f == nil:
-			return nil, i.unknownFlag(name)
-		case hasValue: // -name=value
-		case f.placeholder == "":
-			value = "true"
-		case len(rest) == 1:
-			return nil, i.wrong("flag needs an argument: -%s", name)
-		default:
-			rest = rest[1:]
-			value = rest[0]
+		if name == "h" || name == "help" {
+			return n + 1, nil
 		}
-		if err := f.set(value); err != nil {
-			return nil, i.wrong("invalid value %q for flag -%s: %v", value, name, err)
+		f := i.flags.Lookup(name)
+		if f == nil {
+			return 0, i.unknownFlag(name)
+		}
+		if takesValue(f) && !strings.Contains(i.words[n], "=") {
+			n++
 		}
 	}
-	return nil, nil
+	return len(i.words), nil
 }
 
 // flagName returns the flag that a word such as --unit=web names. dashed
@@ -175,29 +176,22 @@ func flagName(word string) (name string, dashed bool) {
 	return name, true
 }
 
-func (i *invocation) lookup(name string) *flag {
-	for _, f := range i.flags {
-		if f.name == name {
-			return f
-		}
-	}
-	return nil
+func takesValue(f *flag.Flag) bool {
+	toggle, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return !ok || !toggle.IsBoolFlag()
 }
 
 // isFlag reports whether a word names a flag that the command takes.
 func (i *invocation) isFlag(word string) bool {
 	name, dashed := flagName(word)
-	return dashed && i.lookup(name) != nil
+	return dashed && i.flags.Lookup(name) != nil
 }
 
 func (i *invocation) unknownFlag(name string) error {
 	known := "it takes none"
-	if len(i.flags) > 0 {
+	if len(i.help) > 0 {
 		var names []string
-		for _, f := range i.flags {
-			names = append(names, "-"+f.name)
-		}
-		slices.Sort(names)
+		i.flags.VisitAll(func(f *flag.Flag) { names = append(names, "-"+f.Name) })
 		known = "the flags are " + strings.Join(names, ", ")
 	}
 	return usageError(fmt.Sprintf("%s: unknown flag -%s: %s; see %[1]s -h", i.name(), name, known))
@@ -208,7 +202,7 @@ func (i *invocation) wrong(format string, args ...any) error {
 	return usageError(fmt.Sprintf("%s: %s: see %[1]s -h", i.name(), fmt.Sprintf(format, args...)))
 }
 
-func (i *invocation) name() string { return "healthctl " + i.command.name }
+func (i *invocation) name() string { return i.flags.Name() }
 
 // open opens the unit. A bad name or run directory is wrong usage.
 func (i *invocation) open(more ...writer.Option) (*writer.Unit, error) {

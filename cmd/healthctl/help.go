@@ -32,14 +32,14 @@ Example, a shell entrypoint:
 func (i *invocation) printHelp() {
 	c := i.command
 	fmt.Print("Usage: ", i.name())
-	if len(i.flags) > 0 {
+	if len(i.help) > 0 {
 		fmt.Print(" [flags]")
 	}
 	if c.args != "" {
 		fmt.Print(" ", c.args)
 	}
 	fmt.Print("\n\n", c.about, "\n")
-	if i.printFlags(); len(i.flags) > 0 {
+	if i.printFlags(); len(i.help) > 0 {
 		fmt.Println()
 	}
 	fmt.Printf("Exit status: %s\n\n", c.exits)
@@ -51,14 +51,11 @@ func (i *invocation) printHelp() {
 
 func (i *invocation) printFlags() {
 	width := 0
-	for _, f := range i.flags {
-		width = max(width, len(f.synopsis()))
+	for _, h := range i.help {
+		width = max(width, len(h.synopsis))
 	}
-	for _, f := range i.flags {
+	for _, h := range i.help {
 		indent := "\n" + strings.Repeat(" ", 2+width+2)
-		fmt.Printf("  %-*s  %s\n", width, f.synopsis(), strings.ReplaceAll(f.help, "\n", indent))
+		fmt.Printf("  %-*s  %s\n", width, h.synopsis, strings.ReplaceAll(h.meaning, "\n", indent))
 	}
 }
-
-// synopsis returns "-unit NAME", or "-json" for a flag without a value.
-func (f *flag) synopsis() string { return strings.TrimSuffix("-"+f.name+" "+f.placeholder, " ") }

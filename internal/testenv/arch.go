@@ -1,12 +1,19 @@
 package testenv
 
 import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -64,8 +71,44 @@ func HasDirectEntry() bool {
 
 // Native reports whether this machine runs the architecture's programs itself.
 func (a Arch) Native() bool {
-	return a.Name == runtime.GOARCH || a.Name == "386" && runtime.GOARCH == "amd64"
+	return a.Name == runtime.GOARCH || a.Name == "386" && runtime.GOARCH == "amd64" && runs386()
 }
+
+// RunsGo reports whether the Go runtime works here in a program of the architecture,
+// emulated or not. Under qemu-i386 it crashes as soon as it has threads.
+func (a Arch) RunsGo() bool { return a.Native() || a.Name != "386" }
+
+// runs386 reports whether the kernel of an amd64 machine runs programs of 386 as well:
+// some virtual machines have 64 bits only. It starts the smallest program that there is.
+var runs386 = sync.OnceValue(func() bool {
+	const headers, address = 52 + 32, 0x08048000
+	exit := "\x31\xdb\x8d\x43\x01\xcd\x80" // xor ebx, ebx; lea eax, [ebx+1]; int 0x80
+	var program bytes.Buffer
+	err := binary.Write(&program, binary.LittleEndian, struct {
+		elf.Header32
+		elf.Prog32
+	}{
+		elf.Header32{
+			Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS32), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+			Type:  uint16(elf.ET_EXEC), Machine: uint16(elf.EM_386), Version: uint32(elf.EV_CURRENT),
+			Entry: address + headers, Phoff: 52, Ehsize: 52, Phentsize: 32, Phnum: 1,
+		},
+		elf.Prog32{
+			Type: uint32(elf.PT_LOAD), Vaddr: address, Filesz: headers + uint32(len(exit)), Memsz: headers + uint32(len(exit)),
+			Flags: uint32(elf.PF_R | elf.PF_X), Align: 0x1000,
+		},
+	})
+	dir, errDir := os.MkdirTemp("", "healthprobe-386")
+	if err != nil || errDir != nil {
+		return true // and let whatever needs it fail
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "exit")
+	if os.WriteFile(path, append(program.Bytes(), exit...), 0o755) != nil {
+		return true
+	}
+	return !errors.Is(exec.Command(path).Run(), syscall.ENOEXEC)
+})
 
 // Emulate returns the command that runs a program of the architecture; its arguments
 // follow. It is an error if the emulator is not installed.

@@ -9,10 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
 // laboratory runs tests on mutants.
@@ -42,8 +43,9 @@ type stage struct {
 // stages returns the tests for a file, the fastest first.
 func stages(file string) []stage {
 	scripts, messages := stage{pkg: "test/script", run: "^TestScript$/^direct$"}, stage{pkg: "test/docs", run: "^TestMessages$"}
-	if file == "internal/state/time_linux.go" && runtime.GOARCH == "amd64" { // much of it is for 32 bits
-		return append([]stage{{pkg: "internal/state", arch: "386"}}, stages("internal/state/reader.go")...)
+	const narrow = "386" // much of time_linux.go is for 32 bits
+	if file == "internal/state/time_linux.go" && (testenv.Arch{Name: narrow}).Native() {
+		return append([]stage{{pkg: "internal/state", arch: narrow}}, stages("internal/state/reader.go")...)
 	}
 	switch dir := filepath.Dir(file); dir {
 	case "internal/state":

@@ -42,6 +42,9 @@ func checkPrograms(r *release) (string, error) {
 				return "", err
 			}
 			argv, err := testenv.Archs[i].Emulate(path)
+			if err == nil && entry == "runtime" && !testenv.Archs[i].RunsGo() {
+				err = errors.New("this machine runs no Go program for it")
+			}
 			if err != nil {
 				return "", unchecked{fmt.Errorf("%s: %w", a.base, err)}
 			}

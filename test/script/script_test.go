@@ -162,16 +162,18 @@ func (target target) setup(e *testscript.Env, bins bins) error {
 
 // condition adds to the conditions of testscript:
 //
-//	[emulated]    healthprobe runs under qemu-user, and so does healthctl
-//	              with $EMULATED at the front of PATH
-//	[root]        the script may become another user
-//	[namespaces]  the script may make mount, pid and host name namespaces
+//	[emulated]      healthprobe runs under qemu-user
+//	[emulated-ctl]  and so can healthctl, with $EMULATED at the front of PATH
+//	[root]          the script may become another user
+//	[namespaces]    the script may make mount, pid and host name namespaces
 //
 // A script that lacks one of the last two is skipped. With CI=true it fails.
 func (target target) condition(name string) (ok bool, err error) {
 	switch name {
 	case "emulated":
 		return !target.arch.Native(), nil
+	case "emulated-ctl":
+		return !target.arch.Native() && target.arch.RunsGo(), nil
 	case "root":
 		ok = exec.Command("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "true").Run() == nil
 	case "namespaces":
