@@ -27,7 +27,7 @@ func identify(pid int) (state.Identity, error) {
 	case p.Status == state.Unknown && !hasProc: // or no Linux
 		return id, nil
 	case p.Status == state.Unknown:
-		return id, refuse(ErrOwned, "cannot tell which process pid %d is: cannot read /proc/%d/stat (hidepid? run this as the process's user)", pid, pid)
+		return id, refuse(ErrOwned, "cannot tell which process pid %d is: cannot read /proc/%[1]d/task/%[1]d/stat (hidepid? run this as the process's user)", pid)
 	}
 	switch e {
 	case 0:
@@ -143,8 +143,8 @@ func (u *Unit) checkFree(o owner, me state.Identity) error {
 }
 
 func (u *Unit) cannotTell(o owner) error {
-	err := refuse(ErrOwned, "cannot tell whether pid %d, which %s/identity names, is alive: cannot read /proc/%d/stat or the boot id (hidepid? run this as the process's user)",
-		o.id.Pid, u.Dir(), o.id.Pid)
+	err := refuse(ErrOwned, "cannot tell whether pid %[1]d, which %[2]s/identity names, is alive: cannot read /proc/%[1]d/task/%[1]d/stat or the boot id (hidepid? run this as the process's user)",
+		o.id.Pid, u.Dir())
 	err.ambiguous = true
 	return err
 }

@@ -25,7 +25,7 @@
 //	error     the state: 0 is healthy, anything else is not; canonical decimal,
 //	          0 to 2^31-1; at most 64 bytes
 //	identity  "<pid> <starttime> <boot_id>": which process that pid meant;
-//	          at most 128 bytes. starttime is field 22 of /proc/<pid>/stat, in
+//	          at most 128 bytes. starttime is field 22 of /proc/<pid>/task/<pid>/stat, in
 //	          clock ticks after boot, kept and compared as text. boot_id is
 //	          /proc/sys/kernel/random/boot_id, or where that file does not
 //	          exist "btime-<seconds>" from the btime line of /proc/stat, or "-"

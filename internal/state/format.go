@@ -84,7 +84,7 @@ func FormatNumber(buf *[PidLimit]byte, n int32) []byte {
 // Identity tells which process a pid meant. Start and Boot are text.
 type Identity struct {
 	Pid   int32
-	Start []byte // clock ticks after boot: field 22 of proc(5) /proc/<pid>/stat
+	Start []byte // clock ticks after boot: field 22 of proc(5) /proc/<pid>/task/<pid>/stat
 	Boot  []byte // boot_id, or "btime-<seconds>[-<nanoseconds>]", or "-"
 }
 

@@ -72,7 +72,7 @@ type Process struct {
 	Exists bool   // some process has the pid, as far as kill(pid, 0) or /proc can tell
 	Start  []byte // its start time, if it could be read; points into the Reader
 
-	// With Unknown, why: the error of reading /proc/<pid>/stat, or 0 if that is
+	// With Unknown, why: the error of Stat, or 0 if that is
 	// malformed; with BootErr, the error of reading the boot id.
 	Err     syscall.Errno
 	BootErr bool
@@ -82,10 +82,16 @@ type Process struct {
 // is not certain: "cannot tell" is never "no".
 func (p *Process) Ended() bool { return p.Status >= Gone }
 
-// Stat reads /proc/<pid>/stat; the line points into r. The error is ENOENT where
-// there is no such file, and ESRCH if the process exits after it was opened.
+// Stat reads /proc/<pid>/task/<pid>/stat; the line points into r. The error is ENOENT
+// where there is no such file, and ESRCH if the process exits after it was opened.
+//
+// It holds what /proc/<pid>/stat does, for a thread's id and for a leader that has
+// exited as well. But qemu-user makes that up for a process that reads its own, start
+// time included, so that an emulated process would record another one than the kernel's.
 func (r *Reader) Stat(pid int32) (line []byte, e syscall.Errno) {
 	n := text.Put(r.path[:], 0, "/proc/")
+	n = text.PutNumber(r.path[:], n, int64(pid))
+	n = text.Put(r.path[:], n, "/task/")
 	n = text.PutNumber(r.path[:], n, int64(pid))
 	n = text.Put(r.path[:], n, "/stat")
 	text.PutByte(r.path[:], n, 0)

@@ -14,7 +14,7 @@ type Reader struct {
 	// and a system call saved there is one less in every probe of a pod's life.
 	KeepOpen bool
 
-	path [40]byte // NUL-terminated; the longest is BootIDPath
+	path [40]byte // NUL-terminated; the longest is that of Stat: 37 bytes
 	boot [64]byte
 	stat [512]byte // reaches field 22 whatever the process is called: comm(64), numbers(20)
 }

@@ -67,6 +67,11 @@ func (o Options) copyPrebuilt(dir, prebuilt string) error {
 // directory, statically into the file out. pkg is a path below the module's
 // root: ./examples/worker.
 func BuildPackage(out, pkg string, flags ...string) error {
+	return BuildPackageFor(Arch{Name: runtime.GOARCH}, out, pkg, flags...)
+}
+
+// BuildPackageFor is BuildPackage for another architecture.
+func BuildPackageFor(arch Arch, out, pkg string, flags ...string) error {
 	out, err := filepath.Abs(out)
 	if err != nil {
 		return err
@@ -77,7 +82,7 @@ func BuildPackage(out, pkg string, flags ...string) error {
 	}
 	defer os.RemoveAll(dir)
 	args := slices.Concat([]string{"go", "build", "-trimpath", "-buildvcs=false", "-o", "OUT/program"}, flags, []string{pkg})
-	if err := (build{argv: args, env: []string{"CGO_ENABLED=0"}, sources: []string{pkg}}).into(dir); err != nil {
+	if err := (build{argv: args, env: append(arch.Env(), "CGO_ENABLED=0"), sources: []string{pkg}}).into(dir); err != nil {
 		return err
 	}
 	return os.Rename(filepath.Join(dir, "program"), out)

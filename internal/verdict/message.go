@@ -153,7 +153,7 @@ func (p *Probe) appendCode(l *text.Line) {
 func (p *Probe) addPath(l *text.Line, name string) *text.Line { return l.Path(p.RunDir, p.Unit, name) }
 
 func (p *Probe) addStat(l *text.Line) *text.Line {
-	return l.Text("/proc/").Number(int64(p.Pid)).Text("/stat")
+	return l.Text("/proc/").Number(int64(p.Pid)).Text("/task/").Number(int64(p.Pid)).Text("/stat")
 }
 
 // roundUp returns whole seconds for times of 10 s and more, and milliseconds for

@@ -60,7 +60,7 @@ type Answer struct {
 	opened     bool          // the unit directory could be opened
 	errorFound bool          // there is an error file, readable or not
 	errno      syscall.Errno // why file could not be opened or read
-	statErr    syscall.Errno // why /proc/<pid>/stat, or the boot id, could not be read; 0: malformed
+	statErr    syscall.Errno // why the process, or the boot id, could not be read; 0: malformed
 	bootErr    bool          // it was the boot id
 }
 

@@ -34,7 +34,7 @@ func unit(t testing.TB, files map[string]string) (runDir string) {
 // self is the identity of this process, as a writer records it.
 func self(t testing.TB) string {
 	t.Helper()
-	line, err := os.ReadFile("/proc/self/stat")
+	line, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", os.Getpid())) // not made up by qemu-user
 	if err != nil {
 		t.Skip("no /proc here: ", err)
 	}

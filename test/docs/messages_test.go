@@ -42,7 +42,7 @@ var messageCases = []messageCase{
 	{"no-heartbeat", `load; put 3; touch -d '95 seconds ago' web/error; healthprobe -live -max-age 60s`, ""},
 	{"not-recorded", `load; put 0; : >web/error; healthprobe`, ""},
 	{"clock", `load; put 0; touch -d '1 hour' web/error; healthprobe -max-age 60s`, ""},
-	{"unverifiable", `load; unshare --mount sh -c 'mount --bind /dev/null /proc/$APP/stat && healthprobe'`, "root"},
+	{"unverifiable", `load; unshare --mount sh -c 'mount --bind /dev/null /proc/$APP/task/$APP/stat && healthprobe'`, "root"},
 	{"unverifiable", `load; hidden() { unshare --mount sh -c "mount -t proc -o hidepid=$1 proc /proc && exec setpriv --reuid=65534 --regid=65534 --clear-groups healthprobe"; }
 		chmod 755 $RUN/..; hidden 2`, "root"},
 	{"unverifiable", `load; unshare --mount sh -c "mount -t proc -o hidepid=1 proc /proc && exec setpriv --reuid=65534 --regid=65534 --clear-groups healthprobe"`, "root"},
