@@ -11,11 +11,9 @@
 # +dirty if there are changes. Elsewhere it is devel.
 #
 # On Linux healthprobe gets the direct entry if its architecture has one: the linker
-# is told to let the kernel enter at main.direct (cmd/healthprobe/entry_linux.go).
-# The two flags of the compiler save it page faults. -wb=false leaves out what helps a
-# running garbage collector, and here none ever runs: a look at a flag whenever a
-# pointer is stored. -d=disablenil leaves out a look at the beginning of a large
-# variable before its end is used.
+# makes main.direct the address where the kernel enters the program
+# (cmd/healthprobe/entry_linux.go). There no garbage collector ever runs, so
+# -wb=false leaves out the write barriers, which would call it.
 set -eu
 out=${1:?usage: ./build.sh OUTDIR}
 mkdir -p "$out"
@@ -37,7 +35,7 @@ ldflags="-w -X $variables.version=$version -X $variables.commit=$commit"
 tags= gcflags= entry=
 if [ -f "cmd/healthprobe/entry_$(go env GOOS)_$(go env GOARCH).s" ]; then
 	tags=healthprobe_direct
-	gcflags="github.com/healthprobe/healthprobe/...=-wb=false -d=disablenil"
+	gcflags="github.com/healthprobe/healthprobe/...=-wb=false"
 	entry=-E=main.direct
 fi
 build -tags "$tags" -gcflags "$gcflags" -ldflags "$ldflags $entry" -o "$out/healthprobe" ./cmd/healthprobe

@@ -2,9 +2,9 @@ package main
 
 import "math/bits"
 
-// parseAge reads a duration above 0, without a sign, as time.ParseDuration does.
-// That cannot be used here: it looks up its units in a map, and before the
-// runtime has started every map is empty.
+// parseAge reads a duration above 0, without a sign, as time.ParseDuration does. That
+// breaks the rules of the direct entry: it looks up units in a map, and every map is
+// empty where the runtime has not started.
 func parseAge(s string) (ns int64, ok bool) {
 	var sum uint64
 	for s != "" {
@@ -35,8 +35,8 @@ func parseAge(s string) (ns int64, ok bool) {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// digits reads the number that s begins with: n digits. What does not fit in an
-// int64 is 2^63.
+// digits reads the number at the beginning of s, which has n digits. A number that
+// does not fit in an int64 becomes 2^63.
 func digits(s string) (v uint64, n int, rest string) {
 	for s != "" && isDigit(s[0]) {
 		if v <= (1<<63-1)/10 {
@@ -50,7 +50,7 @@ func digits(s string) (v uint64, n int, rest string) {
 	return v, n, s
 }
 
-// unitOf returns the nanoseconds of the unit that s begins with, or 0.
+// unitOf returns the nanoseconds of the unit at the beginning of s, or 0.
 func unitOf(s string) (ns uint64, rest string) {
 	switch {
 	case len(s) >= 2 && s[:2] == "ns":

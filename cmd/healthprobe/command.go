@@ -50,7 +50,7 @@ type command struct {
 	status      int
 }
 
-// maxUnits is how many units one run can probe.
+// maxUnits is the maximum number of units in one run.
 const maxUnits = 16
 
 // variable is an environment variable. The first of duplicates wins, as in
@@ -68,16 +68,15 @@ func (v *variable) set(value string) {
 
 // Env takes one entry of the environment.
 func (c *command) Env(entry string) {
-	switch name, value, ok := split(entry); {
-	case !ok:
-	case text.Same(name, state.RunDirEnv):
+	switch name, value, _ := split(entry); name {
+	case state.RunDirEnv:
 		c.runDirEnv.set(value)
-	case text.Same(name, state.UnitEnv):
+	case state.UnitEnv:
 		c.unitEnv.set(value)
 	}
 }
 
-// Arg takes one argument: -x, -x value or -x=value, with one dash or two.
+// Arg takes one argument: a flag as -x, -x value or -x=value, with one dash or two.
 func (c *command) Arg(arg string) {
 	switch {
 	case c.done:
@@ -201,23 +200,27 @@ func (c *command) Run() int {
 	return c.status
 }
 
-// ask probes one unit and prints its line, if it gets one. The exit status stays 0
-// only as long as every unit is healthy.
+// ask probes one unit and prints its line, if there is one. The exit status stays 0
+// only while every unit is healthy.
 func (c *command) ask() {
-	p, fd := &c.probe, 1
-	p.Run()
+	c.probe.Run()
 	switch {
-	case !p.Healthy():
-		fd, c.status = 2, 1
-	case !p.Verbose:
-		return
+	case !c.probe.Healthy():
+		c.status = 1
+		c.printLine(2)
+	case c.probe.Verbose:
+		c.printLine(1)
 	}
+}
+
+func (c *command) printLine(fd int) {
 	var line text.Line
-	p.AppendLine(&line)
+	c.probe.AppendLine(&line)
 	sys.Write(fd, line.End())
 }
 
-// usageError refuses the arguments. The culprit may be anything, of any length.
+// usageError ends the run: the arguments are wrong. culprit may be any bytes, of any
+// length.
 func (c *command) usageError(before, culprit, after string) {
 	var line text.Line
 	line.Text("healthprobe: ").Text(before).Printable(culprit, 200).Text(after)

@@ -13,15 +13,16 @@ import (
 // instead of the Go runtime's entry. That stub sets up the few registers that
 // compiled Go code expects and calls enter, below. The Go runtime is in the file
 // but never starts: no threads, no heap, no garbage collector, no signal handlers.
-// So the probe also answers in a container that has no process or no memory left.
+// So the probe also answers in a container that has no processes or memory left.
 //
-// The build tag healthprobe_direct, which build.sh sets as well, tells the code at
-// compile time that this is so: internal/sys then makes system calls without
-// telling the scheduler. Without the tag there is no main.direct, and the link
-// fails.
+// The build tag healthprobe_direct, which build.sh sets as well, compiles this file
+// and the system calls of internal/sys that do without a scheduler. Without the tag
+// there is no main.direct, and linking fails.
 //
-// Everything that enter reaches (command.go, age.go, internal/verdict, part of
-// internal/state) therefore lives by these rules:
+// # Rules
+//
+// Everything that enter reaches (command.go, age.go, and in internal/ most of verdict,
+// state, text and sys) therefore obeys these rules:
 //
 //   - nothing may allocate: no append, no concatenation, no boxing in an
 //     interface, no variable that escapes to the heap;
@@ -29,9 +30,7 @@ import (
 //     the compiler can prove, because a failed bounds check panics;
 //   - no package-level variable that needs code to initialize it: that code
 //     (init) never ran, and the variable is silently zero;
-//   - system calls through state's call and rawSyscall only, and a pointer becomes
-//     a uintptr in their argument list, not before: what it points to may be on a
-//     stack, which moves when the runtime entry uses this.
+//   - system calls through internal/sys only.
 //
 // TestDirectEntryRules in test/entry reads the compiler's output and fails if a
 // rule is broken.
@@ -40,13 +39,13 @@ import (
 // everywhere, so they have no direct entry: linking one fails because the
 // symbol is missing.
 
-//lint:file-ignore U1000 all of this is used by the assembly only
+//lint:file-ignore U1000 only the assembly uses all of this
 
 // direct is where the kernel enters.
 func direct()
 
-// What direct prints if it cannot set up what compiled Go code expects, which on
-// amd64 and 386 takes a system call.
+// The stubs for amd64 and 386 print these if the one system call they need is
+// forbidden.
 var (
 	noArchPrctl     = cannotStart + "arch_prctl" + allowIt
 	noSetThreadArea = cannotStart + "set_thread_area" + allowIt
@@ -57,10 +56,10 @@ const (
 	allowIt     = ": allow it in the container's seccomp profile\n"
 )
 
-// enter is called by direct. stack is what the kernel left on the stack (see
-// the System V ABI, "Process Initialization"): argc, then argc pointers to the
-// arguments, a null pointer, pointers to the environment's entries, a null
-// pointer. The texts are NUL-terminated.
+// enter is called by direct. stack is what the kernel left on the stack (see the
+// System V ABI, "Process Initialization"): argc, then argc pointers to the arguments, a
+// null pointer, pointers to the environment's entries, a null pointer. All strings are
+// NUL-terminated.
 func enter(stack *uintptr) {
 	argc := *stack
 	args := unsafe.Add(unsafe.Pointer(stack), word)
@@ -70,14 +69,13 @@ func enter(stack *uintptr) {
 	for i := uintptr(1); i < argc; i++ {
 		cmd.Arg(stringAt(*(**byte)(unsafe.Add(args, i*word))))
 	}
-	status := cmd.Run()
-	sys.Exit(status)
+	sys.Exit(cmd.Run())
 }
 
 const word = unsafe.Sizeof(uintptr(0))
 
-// stringAt returns a NUL-terminated text as a string without copying it.
-// (unsafe.String would do, but it has checks that may panic.)
+// stringAt returns a NUL-terminated string without copying it. (unsafe.String has checks
+// that may panic.)
 func stringAt(p *byte) string {
 	s := struct {
 		data *byte

@@ -24,8 +24,6 @@ func main() {
 	os.Exit(cmd.Run())
 }
 
-// cmd is static because the direct entry has no heap, and would have to clear
-// its large buffers if they were on the stack. Since it has an initial value and is
-// large, the linker puts it at the end of the data. That value is for the direct
-// entry: main never runs there.
+// cmd is a variable because the direct entry has no heap, and its buffers are too large
+// for a small stack. Its initial value is the direct entry's: main never runs there.
 var cmd = command{entry: "direct"}

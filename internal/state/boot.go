@@ -7,21 +7,21 @@ import (
 	"github.com/healthprobe/healthprobe/internal/text"
 )
 
-// BootIDPath is where Linux keeps an id that is new at each boot; see random(4).
+// BootIDPath is the file with Linux's id of this boot: see random(4).
 const BootIDPath = "/proc/sys/kernel/random/boot_id"
 
-// statPath has the boot's time, in seconds; see proc(5).
+// statPath is the file with the boot's time, in seconds: see proc(5).
 const statPath = "/proc/stat"
 
-// Where there is no boot id, the boot's time takes its place. In seconds it does
-// not tell two sandboxes of gVisor apart that start within one, and those count
-// their clock ticks from 0. gVisor had no boot id until the end of 2023, so there
-// the change time of gVisorTimePath adds nanoseconds. That file system is mounted
-// when a sandbox starts, for all its containers, and nothing changes the time
-// later, whoever opens terminals or changes the directory's mode or owner.
+// Where there is no boot id, the boot's time stands in for it. gVisor had no boot id
+// until the end of 2023, and each of its sandboxes counts clock ticks from 0: two that
+// start within the same second would look the same. So in gVisor the change time of
+// gVisorTimePath adds nanoseconds. That file system is mounted when a sandbox starts,
+// for all its containers, and the time never changes afterwards, whoever opens
+// terminals or changes the directory's mode or owner.
 //
-// Only there: elsewhere the time may belong to one container of several that share
-// a pid namespace, or change. gVisorPath is a file that only gVisor has.
+// Elsewhere the time may belong to one of several containers that share a pid
+// namespace, or may change, so it is not used there. gVisorPath exists in gVisor alone.
 const (
 	gVisorPath     = "/proc/sentry-meminfo"
 	gVisorTimePath = "/dev/pts"
@@ -32,10 +32,10 @@ const (
 	bootTimePrefix = bootTimeKind + "-"
 )
 
-// BootID reads the id of this boot of the machine; it points into r. Where there
-// is none, as in some sandboxes, the boot's time takes its place: "btime-" and the
-// seconds and, in gVisor, "-" and nanoseconds. The error is ENOENT where there is
-// no /proc, or no Linux.
+// BootID reads the id of this boot of the machine; it points into r. Where there is
+// none, as in some sandboxes, it returns "btime-" and the boot's time in seconds,
+// followed in gVisor by "-" and nanoseconds. The error is ENOENT where there is no
+// /proc, or no Linux.
 func (r *Reader) BootID() (id []byte, e syscall.Errno) {
 	id, e = r.bootIDFile()
 	if e == syscall.ENOENT {
@@ -44,8 +44,8 @@ func (r *Reader) BootID() (id []byte, e syscall.Errno) {
 	return id, e
 }
 
-// bootLike reads the same kind of id as recorded: a process that can read boot_id
-// may have to verify what one that could not recorded.
+// bootLike reads the same kind of id as recorded. A process that can read boot_id may
+// have to verify an id recorded by one that could not.
 func (r *Reader) bootLike(recorded []byte) (id []byte, e syscall.Errno) {
 	if _, _, ok := parseBootTime(recorded); ok {
 		return r.bootTime(statPath, gVisorPath, gVisorTimePath)
@@ -57,10 +57,10 @@ func (r *Reader) bootIDFile() (id []byte, e syscall.Errno) {
 	return r.Value(-1, BootIDPath, r.boot[:])
 }
 
-// sameBoot reports whether two ids mean the same boot. A process in a chroot may
-// have seen no nanoseconds: then the seconds decide.
+// sameBoot reports whether two ids mean the same boot. A process in a chroot may have
+// found no nanoseconds; then the seconds decide.
 func sameBoot(a, b []byte) bool {
-	if text.Same(text.String(a), text.String(b)) {
+	if text.String(a) == text.String(b) {
 		return true
 	}
 	seconds, nsec, ok := parseBootTime(a)
@@ -68,8 +68,8 @@ func sameBoot(a, b []byte) bool {
 	return ok && otherOK && text.String(seconds) == text.String(otherSeconds) && (nsec == nil || otherNsec == nil)
 }
 
-// parseBootTime reads "btime-<seconds>" or "btime-<seconds>-<nanoseconds>"; nsec is
-// nil if there are none.
+// parseBootTime reads "btime-<seconds>" or "btime-<seconds>-<nanoseconds>". nsec is nil
+// for the first.
 func parseBootTime(id []byte) (seconds, nsec []byte, ok bool) {
 	kind, times := cutAt(id, '-')
 	seconds, nsec = cutAt(times, '-')
@@ -81,8 +81,8 @@ func parseBootTime(id []byte) (seconds, nsec []byte, ok bool) {
 	return seconds, nsec, ok
 }
 
-// bootTime finds the btime line of stat, which is behind lines of any length.
-// marker and dir are those of sandboxTime.
+// bootTime finds the btime line of stat, which follows lines of any length. marker
+// and dir are sandboxTime's.
 func (r *Reader) bootTime(stat, marker, dir string) (id []byte, e syscall.Errno) {
 	fd, e := sys.OpenAt(-1, r.named(stat))
 	if e != 0 {
@@ -111,13 +111,13 @@ func (r *Reader) bootTime(stat, marker, dir string) (id []byte, e syscall.Errno)
 	return text.Prefix(r.boot[:], s.n), e
 }
 
-// sandboxTime returns the nanoseconds of a directory's change time, where the file
-// marker exists; 0 if there are none, or if this user or this root directory
-// cannot see either.
+// sandboxTime returns the nanoseconds of a directory's change time if the file marker
+// exists. It returns 0 if there is no marker or no directory, or neither is visible to
+// this user or below this root directory.
 func (r *Reader) sandboxTime(marker, dir string) (nsec int64, e syscall.Errno) {
 	fd, e := sys.OpenAt(-1, r.named(marker))
 	if e == 0 {
-		sys.Close(fd) // with a limit of 9 descriptors there would be none left for error
+		sys.Close(fd) // or with a limit of 9 descriptors none would be left for error
 		fd, e = sys.OpenDir(r.named(dir))
 	}
 	switch e {
@@ -131,11 +131,11 @@ func (r *Reader) sandboxTime(marker, dir string) (nsec int64, e syscall.Errno) {
 	return 0, e
 }
 
-// bootTimeScanner copies the number of the btime line, which may be cut anywhere
-// between two calls of scan.
+// bootTimeScanner copies the number of the btime line, which may be split between two
+// calls of scan at any byte.
 type bootTimeScanner struct {
-	matched int // of "\nbtime "
-	n       int // the bytes in dst
+	matched int // how much of "\nbtime "
+	n       int // the number of bytes in dst
 	done    bool
 }
 

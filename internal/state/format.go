@@ -2,7 +2,7 @@ package state
 
 import "github.com/healthprobe/healthprobe/internal/text"
 
-// The files of a unit directory. See the package documentation.
+// The names of the files in a unit directory: see the package documentation.
 const (
 	PidFile      = "pid"
 	ErrorFile    = "error"
@@ -10,7 +10,7 @@ const (
 	ReasonFile   = "reason"
 )
 
-// The most bytes that each file may hold, the newline included.
+// The maximum size of each file in bytes, newline included.
 const (
 	PidLimit      = 64
 	ErrorLimit    = 64
@@ -18,7 +18,7 @@ const (
 	ReasonLimit   = 512
 )
 
-// Where a unit is when no flag says so.
+// Where a unit is, without flags.
 const (
 	RunDirEnv     = "LIVENESS_RUNDIR"
 	UnitEnv       = "LIVENESS_UNIT_NAME"
@@ -28,8 +28,8 @@ const (
 // MaxNumber is the largest pid and the largest code: 2^31-1.
 const MaxNumber = 1<<31 - 1
 
-// UnitProblem returns what is wrong with a unit name, to follow "the unit name",
-// or "".
+// UnitProblem returns what is wrong with a unit name, as the end of a sentence that
+// begins with "the unit name", or "".
 func UnitProblem(name string) string {
 	switch {
 	case name == "":
@@ -47,9 +47,9 @@ func UnitProblem(name string) string {
 	return ""
 }
 
-// RunDirProblem returns what is wrong with a run directory's path, to follow it,
-// or "". A relative one would mean another directory to the probe, which the
-// engine starts in a directory of its choice.
+// RunDirProblem returns what is wrong with a run directory, as the end of a sentence
+// that begins with its path, or "". A relative path would be another directory for
+// the probe, which the engine starts in a directory of its choice.
 func RunDirProblem(dir string) string {
 	if dir == "" || dir[0] != '/' {
 		return "must be an absolute path"
@@ -57,8 +57,8 @@ func RunDirProblem(dir string) string {
 	return ""
 }
 
-// ParseNumber reads a canonical decimal from 0 to MaxNumber: a code, or a pid
-// (which must not be 0 as well).
+// ParseNumber reads a canonical decimal from 0 to MaxNumber: a code, or a pid, for
+// which the caller has to exclude 0.
 func ParseNumber(b []byte) (n int32, ok bool) {
 	if len(b) == 0 || len(b) > 10 || len(b) > 1 && b[0] == '0' {
 		return 0, false
@@ -78,10 +78,10 @@ func ParseNumber(b []byte) (n int32, ok bool) {
 
 // FormatNumber returns the content of a pid or error file. It points into buf.
 func FormatNumber(buf *[PidLimit]byte, n int32) []byte {
-	return ended(buf[:], text.PutNumber(buf[:], 0, int64(n)))
+	return withNewline(buf[:], text.PutNumber(buf[:], 0, int64(n)))
 }
 
-// Identity tells which process a pid meant. Start and Boot are text.
+// Identity is the process that a pid meant. Start and Boot are text.
 type Identity struct {
 	Pid   int32
 	Start []byte // clock ticks after boot: field 22 of proc(5) /proc/<pid>/task/<pid>/stat
@@ -116,30 +116,30 @@ func FormatIdentity(buf *[IdentityLimit]byte, id Identity) []byte {
 	n = text.Put(buf[:], n, text.String(id.Start))
 	n = text.Put(buf[:], n, " ")
 	n = text.Put(buf[:], n, text.String(id.Boot))
-	return ended(buf[:], n)
+	return withNewline(buf[:], n)
 }
 
 // ParseReason returns the text of a trimmed reason file if it belongs to code.
-// The text may still hold anything: pass it through Sanitize before printing.
-func ParseReason(b []byte, code int32) (text []byte, ok bool) {
-	first, text := cut(b)
+// Sanitize it before printing: it may hold anything.
+func ParseReason(b []byte, code int32) (reason []byte, ok bool) {
+	first, reason := cut(b)
 	n, ok := ParseNumber(first)
-	return text, ok && n == code
+	return reason, ok && n == code
 }
 
-// FormatReason returns the content of a reason file for code: reason passed
-// through Sanitize and cut to what the file may hold. It points into buf.
+// FormatReason returns the content of a reason file for code: reason sanitized and
+// cut to fit. It points into buf.
 func FormatReason(buf *[ReasonLimit]byte, code int32, reason string) []byte {
 	n := text.PutNumber(buf[:], 0, int64(code))
 	n = text.Put(buf[:], n, " ")
 	n = text.Put(buf[:], n, reason)
 	line := text.Clip(text.Prefix(buf[:], n), ReasonLimit-1) // leaves room for the newline
 	text.Sanitize(line)
-	return ended(buf[:], len(line))
+	return withNewline(buf[:], len(line))
 }
 
-// ended returns the first n bytes of b and a newline.
-func ended(b []byte, n int) []byte { return text.Prefix(b, text.Put(b, n, "\n")) }
+// withNewline returns the first n bytes of b, and a newline that it adds to b.
+func withNewline(b []byte, n int) []byte { return text.Prefix(b, text.Put(b, n, "\n")) }
 
 // cut splits at the first blank. after is nil if there is none.
 func cut(b []byte) (before, after []byte) { return cutAt(b, ' ') }

@@ -23,7 +23,7 @@ const (
 // pointers up to the call itself: in a test they may point into a stack that moves.
 func call(trap, a1 uintptr, p unsafe.Pointer, a3, a4 uintptr, q unsafe.Pointer) (r uintptr, e syscall.Errno) {
 	for {
-		r, e = rawSyscall(trap, a1, uintptr(p), a3, a4, uintptr(q))
+		r, _, e = syscall.RawSyscall6(trap, a1, uintptr(p), a3, a4, uintptr(q), 0)
 		if e != syscall.EINTR {
 			return r, e
 		}
@@ -76,7 +76,7 @@ func read(trap uintptr, fd int, buf []byte) ([]byte, syscall.Errno) {
 }
 
 // Close does not try again: a close that was interrupted has closed.
-func Close(fd int) { rawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0) }
+func Close(fd int) { syscall.RawSyscall6(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0) }
 
 // On 32-bit architectures the system calls that package syscall knows count seconds
 // in 32 bits, which end in 2038. Linux has newer ones: statx(2) since 4.11 and
@@ -149,7 +149,7 @@ var utsname unix.Utsname
 
 // HostName returns the nodename of uname(2).
 func HostName() string {
-	if _, e := rawSyscall(unix.SYS_UNAME, uintptr(unsafe.Pointer(&utsname)), 0, 0, 0, 0); e != 0 {
+	if _, _, e := syscall.RawSyscall6(unix.SYS_UNAME, uintptr(unsafe.Pointer(&utsname)), 0, 0, 0, 0, 0); e != 0 {
 		return ""
 	}
 	name := utsname.Nodename[:]
@@ -179,6 +179,6 @@ func Write(fd int, s string) {
 // Exit ends the process.
 func Exit(status int) {
 	for {
-		rawSyscall(unix.SYS_EXIT_GROUP, uintptr(status), 0, 0, 0, 0)
+		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, uintptr(status), 0, 0, 0, 0, 0)
 	}
 }

@@ -2,18 +2,17 @@ package text
 
 import "syscall"
 
-// LineLimit is the most bytes a message has, its newline included: kubectl and
-// docker show it, and it must stay one line.
+// LineLimit is the maximum length of a line, newline included: kubectl and docker
+// show it, and it must stay one line.
 const LineLimit = 1000
 
-// Line is one line of text under construction. What does not fit is cut.
+// Line is one line of text under construction. What does not fit is cut off.
 type Line struct {
 	n int
 	b [LineLimit]byte
 }
 
-// Text adds s as it is. Inlined into every message it would make the program
-// larger, for the rare runs that print one.
+// Text adds s as it is. Inlined into every message it would add 16 KB to the program.
 //
 //go:noinline
 func (l *Line) Text(s string) *Line {
@@ -21,8 +20,8 @@ func (l *Line) Text(s string) *Line {
 	return l
 }
 
-// Printable adds text that someone else wrote: passed through Sanitize,
-// and with its end replaced by dots if it has more than limit bytes.
+// Printable adds text from elsewhere: sanitized, and if it is longer than limit
+// bytes, cut there and followed by dots.
 func (l *Line) Printable(s string, limit int) *Line {
 	from := l.n
 	if limit < 0 {
@@ -35,7 +34,7 @@ func (l *Line) Printable(s string, limit int) *Line {
 	l.Text(s)
 	if to := l.n; from >= 0 && from <= to && to <= len(l.b) {
 		added := l.b[from:to]
-		if cut { // maybe inside a UTF-8 sequence
+		if cut { // possibly inside a UTF-8 sequence
 			added = Clip(added, len(added)-1)
 			l.n = from + len(added)
 		}
@@ -47,7 +46,7 @@ func (l *Line) Printable(s string, limit int) *Line {
 	return l
 }
 
-// Path adds a path that may be longer than a line has room for: its end counts.
+// Path adds a path. If it is too long for a line, only its end is shown.
 func (l *Line) Path(dir, unit, file string) *Line {
 	const room = 200
 	if len(dir) > room {
@@ -61,7 +60,7 @@ func (l *Line) Path(dir, unit, file string) *Line {
 	return l
 }
 
-// Quoted adds what a file held, so that white space and control characters show.
+// Quoted adds the content of a file, with white space and control characters visible.
 func (l *Line) Quoted(b []byte) *Line {
 	const hex = "0123456789abcdef"
 	l.Text(`"`)
@@ -86,8 +85,7 @@ func (l *Line) Number(n int64) *Line {
 	return l
 }
 
-// Seconds adds a time in seconds; its fraction, to the millisecond, only where
-// there is one.
+// Seconds adds a duration in seconds, with milliseconds if there are any.
 func (l *Line) Seconds(ns int64) *Line {
 	l.Number(ns / 1e9)
 	if ms := ns % 1e9 / 1e6; ms > 0 {
@@ -106,13 +104,13 @@ func (l *Line) Errno(e syscall.Errno) *Line {
 		return l.Text("is a symbolic link")
 	case e == syscall.ESPIPE || e == syscall.ENXIO:
 		return l.Text("is not a regular file")
-	case 0 < e && e < 132 && e != 41 && e != 58: // what syscall has a text for; it allocates for others
+	case 0 < e && e < 132 && e != 41 && e != 58: // package syscall has a text for these, and allocates one for others
 		return l.Text(e.Error())
 	}
 	return l.Text("errno ").Number(int64(e))
 }
 
-// End ends the line, for which there is always room, and returns it.
+// End adds the newline, for which there is always room, and returns the line.
 func (l *Line) End() string {
 	if 0 <= l.n && l.n < len(l.b) {
 		l.b[l.n] = '\n'
@@ -121,7 +119,7 @@ func (l *Line) End() string {
 	return l.String()
 }
 
-// String returns what has been written, without copying it.
+// String returns the line so far, without copying it.
 func (l *Line) String() string {
 	if l.n < 0 || l.n > len(l.b) {
 		return ""

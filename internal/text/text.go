@@ -1,5 +1,5 @@
-// Package text puts text together where nothing may allocate: in the direct entry of
-// healthprobe, whose rules it obeys, and it is what both programs print from.
+// Package text builds the lines that both programs print, without allocating: it
+// obeys the rules of healthprobe's direct entry.
 package text
 
 import (
@@ -7,23 +7,13 @@ import (
 	"unsafe"
 )
 
-// Put copies s into dst from n on, as far as there is room, and returns the new
-// n: append for code that must not allocate. It copies byte by byte, because
-// the texts are short and memmove is far from all other code that the probe
-// runs: calling it costs a page fault, and 64 KB of memory.
+// Put copies as much of s into dst, from offset n, as there is room for, and returns
+// the offset of what follows: append for code that must not allocate.
 func Put(dst []byte, n int, s string) int {
 	if n < 0 || n > len(dst) {
 		return n
 	}
-	dst = dst[n:]
-	for i := range dst {
-		if i >= len(s) {
-			break
-		}
-		dst[i] = s[i]
-		n++
-	}
-	return n
+	return n + copy(dst[n:], s)
 }
 
 // PutByte is Put for one byte.
@@ -38,27 +28,13 @@ func PutByte(dst []byte, n int, c byte) int {
 // String returns b as a string without copying. The string changes with b.
 func String(b []byte) string { return *(*string)(unsafe.Pointer(&b)) }
 
-// Same reports whether a and b are equal, as == does, which calls code that is far
-// away as well.
-func Same(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// PutNumber is Put for n in decimal. n is not negative.
-func PutNumber(dst []byte, at int, n int64) int {
+// PutNumber is Put for v in decimal. v is not negative.
+func PutNumber(dst []byte, n int, v int64) int {
 	var buf [20]byte
-	return Put(dst, at, String(digits(&buf, n)))
+	return Put(dst, n, String(digits(&buf, v)))
 }
 
-// digits writes n at the end of buf.
+// digits writes n, in decimal, at the end of buf.
 func digits(buf *[20]byte, n int64) []byte {
 	for i := len(buf) - 1; i > 0; i-- {
 		buf[i] = byte('0' + n%10)
@@ -90,13 +66,13 @@ func Trim(b []byte) []byte {
 
 func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-// Sanitize makes text fit for one line on a terminal, in place and byte for
-// byte, so that its length stays: ASCII white space becomes a blank, and each
-// byte of a character that is not Printable a question mark. In text that is not
-// UTF-8, so do all bytes above 0x7f.
+// Sanitize makes text safe to print on one line of a terminal. It works in place and
+// keeps the length: ASCII white space becomes a blank, and each byte of a character
+// that is not Printable becomes a question mark. If the text is not UTF-8, so does
+// every byte above 0x7f.
 func Sanitize(b []byte) {
 	utf := utf8.Valid(b)
-	first, r, more := 0, rune(0), 0 // the character so far: where it begins, its value, how many bytes follow
+	first, r, more := 0, rune(0), 0 // the current character: its offset, its value so far, the bytes to come
 	for i := range b {
 		p := &b[i]
 		switch c := *p; {
@@ -121,14 +97,14 @@ func Sanitize(b []byte) {
 	}
 }
 
-// Printable reports whether a character is printed where it stands and can be
-// seen there. Others could hide a part of a line, put it in another order or end
-// it: controls (categories Cc, Cf, Zl, Zp), private use, surrogates and
-// noncharacters, of which nobody knows what they look like, and what Unicode
-// displays as nothing (Default_Ignorable_Code_Point), such as variation selectors
-// and fillers. (So an emoji that several make up, with joiners, comes apart.)
+// Printable reports whether a terminal shows a character, and shows it in its place.
+// Others could hide part of a line, reorder it or end it. They are the controls
+// (categories Cc, Cf, Zl, Zp); private use, surrogates and noncharacters, which have no
+// agreed appearance; and what Unicode says to display as nothing
+// (Default_Ignorable_Code_Point), such as variation selectors and fillers. (An emoji
+// composed of several with joiners therefore comes apart.)
 //
-// Every other letter, mark, symbol and blank is printable, and also what is not
+// Every other letter, mark, symbol and blank is printable, and so is what is not
 // assigned yet: a terminal may know a newer Unicode.
 func Printable(r rune) bool {
 	if r < 0xa0 {
@@ -145,9 +121,9 @@ func Printable(r rune) bool {
 	return true
 }
 
-// unprintable are the first and the last character of each range, from U+00A0
-// on. TestPrintable holds them against package unicode, which cannot be used
-// here: it does not obey the rules of the direct entry.
+// unprintable has the first and last character of each range above U+00A0.
+// TestPrintable compares it with package unicode, which breaks the rules of the
+// direct entry.
 var unprintable = [...][2]rune{
 	{0x00ad, 0x00ad},    // soft hyphen
 	{0x034f, 0x034f},    // combining grapheme joiner
@@ -160,7 +136,7 @@ var unprintable = [...][2]rune{
 	{0x115f, 0x1160},    // Hangul fillers
 	{0x17b4, 0x17b5},    // Khmer inherent vowels
 	{0x180b, 0x180f},    // Mongolian variation selectors and vowel separator
-	{0x200b, 0x200f},    // of no width, joiners, left-to-right and right-to-left mark
+	{0x200b, 0x200f},    // zero-width space, joiners, left-to-right and right-to-left mark
 	{0x2028, 0x202e},    // line and paragraph separator, embeddings and overrides
 	{0x2060, 0x206f},    // word joiner, invisible operators, isolates
 	{0x3164, 0x3164},    // Hangul filler

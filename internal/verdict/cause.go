@@ -1,6 +1,6 @@
 package verdict
 
-// Cause is why a unit is unhealthy, or Healthy. Its name, String, is stable:
+// Cause is the reason why a unit is unhealthy, or Healthy. Its name, String, is stable:
 // healthctl status -json prints it, and docs/messages.md has a heading for each.
 type Cause uint8
 
@@ -25,17 +25,16 @@ const (
 	// The deployment.
 	Clock            // the last set or beat is in the future
 	Unverifiable     // the process or the boot id cannot be read
-	NoIdentity       // Strict, and another program wrote the files
+	NoIdentity       // Strict, but another program wrote the files
 	IdentityMismatch // pid and identity name different processes
-	NotADirectory    // something else is where the directory should be
+	NotADirectory    // something else has the directory's name
 	Unreadable       // a file or the directory cannot be read
-	BadUnit          // the unit's name cannot be a directory's
+	BadUnit          // the unit's name cannot be that of a directory
 	BadRunDir        // the run directory's path is relative
 
-	// A damaged file.
-	Malformed
+	Malformed // a damaged file
 
-	causes // how many
+	causes // their number
 )
 
 var causeNames = [causes]string{

@@ -8,7 +8,7 @@ import (
 	"github.com/healthprobe/healthprobe/internal/text"
 )
 
-// checkProcess checks pid, identity and the process that they mean.
+// checkProcess checks pid, identity, and the process that they mean.
 func (p *Probe) checkProcess(dir int) Cause {
 	if cause := p.checkPid(dir); cause != Healthy {
 		return cause
@@ -39,7 +39,7 @@ func (p *Probe) checkProcess(dir int) Cause {
 		if p.Recorded {
 			return Unverifiable
 		}
-		if process.Exists { // a container without /proc
+		if process.Exists { // in a container without /proc
 			return Healthy
 		}
 	}
@@ -62,8 +62,8 @@ func (p *Probe) checkPid(dir int) Cause {
 	return Healthy
 }
 
-// checkIdentity fills in Recorded. A directory without identity was written by
-// another program: there the pid has to do.
+// checkIdentity fills in Recorded. A directory without identity was written by another
+// program: then only the pid is checked.
 func (p *Probe) checkIdentity(dir int) (id state.Identity, cause Cause) {
 	value, e := p.reader.Value(dir, state.IdentityFile, p.identityBuf[:])
 	if e == syscall.ENOENT && p.Strict {
@@ -86,8 +86,8 @@ func (p *Probe) checkIdentity(dir int) (id state.Identity, cause Cause) {
 	return id, Healthy
 }
 
-// checkError checks the heartbeat and the code, as far as the question asks for
-// them. A missing heartbeat outranks a code.
+// checkError checks the heartbeat and the code, if the question is about them. A missing
+// heartbeat outranks a code.
 func (p *Probe) checkError(dir int) (cause Cause) {
 	fd, e := p.reader.Open(dir, state.ErrorFile)
 	if e == syscall.ENOENT {
@@ -111,42 +111,48 @@ func (p *Probe) checkError(dir int) (cause Cause) {
 		p.reader.Close(fd)
 		return cause
 	}
-	sys.Close(fd) // with a limit of 9 descriptors there would be none left for the reason
+	sys.Close(fd) // or with a limit of 9 descriptors none would be left for the reason
 	p.readReason(dir)
 	return cause
 }
 
-// checkHeartbeat fills in Age. A time in the future counts like one in the past:
-// the clock was set, and the file's time proves nothing.
+// checkHeartbeat fills in Age. A time in the future counts like one in the past: the
+// clock was set, and the file's time proves nothing.
 func (p *Probe) checkHeartbeat(fd int) Cause {
 	set, e := sys.ModTime(fd)
 	var now sys.Time
 	if e == 0 {
 		now, e = sys.Now()
 	}
-	if e != 0 && p.MaxAge > 0 {
+	if e != 0 {
+		if p.MaxAge <= 0 { // Verbose: the age is only for people
+			return Healthy
+		}
 		return p.blame(Unreadable, state.ErrorFile, nil, e)
 	}
-	if e != 0 {
-		return Healthy
-	}
-	const most = 9e9 // seconds, 285 years: more does not fit in Age
-	p.AgeKnown = true
-	switch d := now.Sec - set.Sec; {
-	case d > most:
-		p.Age = most * 1e9
-	case d < -most:
-		p.Age = -most * 1e9
-	default:
-		p.Age = d*1e9 + now.Nsec - set.Nsec
-	}
+	p.AgeKnown, p.Age = true, age(set, now)
 	switch {
-	case p.MaxAge > 0 && p.Age > p.MaxAge:
+	case p.MaxAge <= 0:
+		return Healthy
+	case p.Age > p.MaxAge:
 		return NoHeartbeat
-	case p.MaxAge > 0 && p.Age < -p.MaxAge:
+	case p.Age < -p.MaxAge:
 		return Clock
 	}
 	return Healthy
+}
+
+// age returns the nanoseconds between two times, within what an int64 can hold.
+func age(set, now sys.Time) int64 {
+	const most = 9e9 // seconds, 285 years
+	d := now.Sec - set.Sec
+	switch {
+	case d > most:
+		return most * 1e9
+	case d < -most:
+		return -most * 1e9
+	}
+	return d*1e9 + now.Nsec - set.Nsec
 }
 
 // checkCode fills in Code.
@@ -168,8 +174,8 @@ func (p *Probe) checkCode(fd int) Cause {
 	return Healthy
 }
 
-// readReason is for people only: whatever is wrong with the file, the code is
-// valid without its reason.
+// readReason reads the reason, which is for people only: the code is valid without it,
+// so whatever is wrong with the file is ignored.
 func (p *Probe) readReason(dir int) {
 	b, e := p.reader.Value(dir, state.ReasonFile, p.reasonBuf[:])
 	if e != 0 {
@@ -181,9 +187,8 @@ func (p *Probe) readReason(dir int) {
 	}
 }
 
-// cannotRead returns the cause for a state file that could not be opened or
-// read, or that is too long. If nothing in the directory can be reached, the
-// directory is to blame.
+// cannotRead returns the cause for a state file that cannot be opened or read, or is
+// too long. If no file in the directory can be reached, it blames the directory.
 func (p *Probe) cannotRead(dir int, name string, held []byte, e syscall.Errno) Cause {
 	if e == syscall.EFBIG {
 		return p.blame(Malformed, name, held, e)
@@ -194,8 +199,8 @@ func (p *Probe) cannotRead(dir int, name string, held []byte, e syscall.Errno) C
 	return p.blame(Unreadable, name, nil, e)
 }
 
-// blame returns cause, and notes the facts for its message. Once the verdict is
-// known they stand: what is read after it is only for -v.
+// blame returns cause, and keeps the facts for its message. The first cause's facts
+// are final: what is read after the verdict is only for -v.
 func (p *Probe) blame(cause Cause, file string, held []byte, e syscall.Errno) Cause {
 	if p.cause == Healthy {
 		p.file, p.held, p.errno = file, held, e

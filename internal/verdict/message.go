@@ -7,8 +7,8 @@ import (
 	"github.com/healthprobe/healthprobe/internal/text"
 )
 
-// AppendLine appends what to print about the unit: why it is unhealthy, or what
-// a healthy one is like. One line, without a newline.
+// AppendLine appends the line to print about the unit, without a newline: why it is
+// unhealthy, or the details of a healthy one.
 func (p *Probe) AppendLine(l *text.Line) {
 	if p.Healthy() {
 		l.Text("healthy: ").Printable(p.Unit, 255).Text(": ")
@@ -19,7 +19,7 @@ func (p *Probe) AppendLine(l *text.Line) {
 	p.AppendMessage(l)
 }
 
-// AppendMessage appends why the unit is unhealthy: the words for Cause and its
+// AppendMessage appends why the unit is unhealthy: the words for the cause and its
 // facts.
 func (p *Probe) AppendMessage(l *text.Line) {
 	switch p.cause {
@@ -149,15 +149,15 @@ func (p *Probe) appendCode(l *text.Line) {
 	}
 }
 
-// addPath adds the path of a state file, or of the directory.
+// addPath adds the path of a state file, or for "" of the directory.
 func (p *Probe) addPath(l *text.Line, name string) *text.Line { return l.Path(p.RunDir, p.Unit, name) }
 
 func (p *Probe) addStat(l *text.Line) *text.Line {
 	return l.Text("/proc/").Number(int64(p.Pid)).Text("/task/").Number(int64(p.Pid)).Text("/stat")
 }
 
-// roundUp returns whole seconds for times of 10 s and more, and milliseconds for
-// others: upwards, so that an age never reads like the limit that it exceeds.
+// roundUp rounds to whole seconds from 10 s on, and to milliseconds below, always
+// upwards: an age must not read like the limit that it exceeds.
 func roundUp(ns int64) int64 {
 	if ns < 10e9 {
 		return (ns + 1e6 - 1) / 1e6 * 1e6

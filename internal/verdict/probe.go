@@ -1,14 +1,13 @@
-// Package verdict decides whether a unit is healthy. It is the one place that
-// does: both entries of healthprobe and healthctl status call it.
+// Package verdict decides whether a unit is healthy. Nothing else does: both entries of
+// healthprobe and healthctl status call it.
 //
 // A Probe is a question. Run answers it from the files (checks.go) with a Cause
-// (cause.go), and AppendLine puts that into words (message.go, line.go).
+// (cause.go), and AppendLine puts that into words (message.go).
 //
-// All but Causes allocates nothing, never blocks, never forks and never writes a
-// file, and behind the direct entry it also runs where the Go runtime never
-// starts (see cmd/healthprobe). Anything unreadable or malformed is
-// unhealthy, with two exceptions: Live ignores the error code, and without an
-// identity kill(2) decides.
+// Nothing but Causes allocates, and nothing blocks, forks or writes a file. So it also
+// runs in the direct entry, where the Go runtime has not started: see cmd/healthprobe.
+// Anything unreadable or malformed is unhealthy, with two exceptions: Live ignores the
+// error code, and without an identity kill(2) decides.
 package verdict
 
 import (
@@ -46,22 +45,22 @@ type Probe struct {
 	path        [4096]byte // PATH_MAX, the NUL included
 }
 
-// Answer is what Run found out, apart from texts: what has no pointers can be
-// cleared as a whole without the Go runtime.
+// Answer is what Run found out, texts excepted: without pointers it can be cleared as a
+// whole where the Go runtime has not started.
 type Answer struct {
 	Recorded bool  // there is an identity file, whatever it holds
-	Verified bool  // and it is that of the live process
+	Verified bool  // the identity is that of a live process
 	Pid      int32 // 0: unknown
 	Code     int32 // -1: unknown
-	AgeKnown bool  // there is an error file
+	AgeKnown bool  // Age is valid
 	Age      int64 // nanoseconds since the last set or beat; negative: in the future
 
 	cause      Cause
 	opened     bool          // the unit directory could be opened
 	errorFound bool          // there is an error file, readable or not
-	errno      syscall.Errno // why file could not be opened or read
-	statErr    syscall.Errno // why the process, or the boot id, could not be read; 0: malformed
-	bootErr    bool          // it was the boot id
+	errno      syscall.Errno // of opening or reading file
+	statErr    syscall.Errno // of reading the process's stat, or the boot id; 0: malformed
+	bootErr    bool          // statErr is about the boot id
 }
 
 // Cause returns why the unit is unhealthy, or Healthy.
@@ -76,19 +75,19 @@ func (p *Probe) Running() bool {
 	return p.Verified || p.Pid > 0 && !p.Recorded && p.cause != Gone && p.cause != Zombie
 }
 
-// Reason returns the text that belongs to Code, fit to print, or "".
+// Reason returns the text that belongs to Code, sanitized, or "".
 func (p *Probe) Reason() string { return text.String(p.reason) }
 
-// Next makes p the same question about another unit, not answered yet.
+// Next makes p the same question about another unit, with no answer yet.
 func (p *Probe) Next(unit string) {
 	p.Unit = unit
 	p.Answer = Answer{}
 	p.file, p.held, p.start, p.recorded, p.reason = "", nil, nil, nil, nil
 }
 
-// Run finds the Cause. It reads pid, identity, the process and error in this
-// order: load removes error before anything else, so an error that is read last
-// belongs to the process that was checked, or to a later one.
+// Run finds the Cause. It reads pid, identity, the process and error, in this order:
+// load removes error first, so the error that is read last belongs to the process that
+// was checked, or to a later one.
 func (p *Probe) Run() {
 	p.Code = -1
 	p.reader.KeepOpen = p.KeepOpen

@@ -47,7 +47,7 @@ var (
 // How build.sh compiles the direct entry.
 const (
 	directTag   = "healthprobe_direct"
-	directFlags = "-wb=false -d=disablenil"
+	directFlags = "-wb=false"
 )
 
 // list compiles healthprobe for an architecture, as build.sh does, and returns the

@@ -129,7 +129,7 @@ func ofMutant(i int, violations []string) (found []string) {
 // overlayMutants writes the mutants, and an entry_linux.go that calls them, to files. It
 // returns a file for go build -overlay, which puts them in place of the real ones.
 func overlayMutants(t *testing.T) string {
-	const hook = "\tstatus := cmd.Run()\n"
+	const hook = "\tsys.Exit(cmd.Run())\n"
 	original, err := os.ReadFile(probeDir + "entry_linux.go")
 	if err != nil {
 		t.Fatal(err)

@@ -241,7 +241,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "the start time is not compared", file: "internal/state/process.go",
-		old:       "if p.Status == Alive && !text.Same(text.String(p.Start), text.String(id.Start)) {",
+		old:       "if p.Status == Alive && text.String(p.Start) != text.String(id.Start) {",
 		new:       "if false {",
 		foundBy:   inScenarios("set 0, same pid reused"),
 		violation: "healthy, unlike both before and after",

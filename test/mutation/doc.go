@@ -5,9 +5,9 @@
 //
 // operators_test.go has the rules: negate a condition, flip a comparison, swap &&
 // and ||, drop a statement or a case, change a constant by 1, return nil in place of
-// an error. They are applied wherever they fit in internal/state, internal/verdict,
-// writer, cmd/healthctl and cmd/healthprobe; what does not compile is left out. A
-// mutant is named after its file, function and source text, and not after its line:
+// an error. They are applied wherever they fit in the directories that mutants_test.go
+// lists; what does not compile is left out. A mutant is named after its file, function
+// and source text, and not after its line:
 //
 //	writer/lock.go more: negate "time.Now().After(w.until)"
 //

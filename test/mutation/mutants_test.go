@@ -26,16 +26,23 @@ const module = "github.com/healthprobe/healthprobe"
 // directory is one whose code is changed.
 type directory struct {
 	path   string
-	sample int // how many of its mutants -long tries
+	sample int    // how many of its mutants -long tries
+	tags   string // of the build, for files that need some
 }
 
 var directories = []directory{
-	{"internal/state", 26},
-	{"internal/verdict", 28},
-	{"writer", 36},
-	{"cmd/healthctl", 25},
-	{"cmd/healthprobe", 15},
+	{"internal/state", 20, ""},
+	{"internal/sys", 5, ""},
+	{"internal/sys", 10, directTag},
+	{"internal/text", 15, ""},
+	{"internal/verdict", 24, ""},
+	{"writer", 36, ""},
+	{"cmd/healthctl", 25, ""},
+	{"cmd/healthprobe", 15, ""},
 }
+
+// directTag is the build tag of the direct entry.
+const directTag = "healthprobe_direct"
 
 // A mutant is one change.
 type mutant struct {
@@ -59,13 +66,15 @@ func (s *source) textOf(n ast.Node) string {
 
 // generate returns all mutants of a directory that compile, in an order that looks
 // random and does not depend on the rest of the code.
-func generate(t *testing.T, root, dir string, exports map[string]string) []mutant {
+func generate(t *testing.T, root string, d directory, exports map[string]string) []mutant {
 	t.Helper()
+	dir, context := d.path, build.Default
+	context.BuildTags = strings.Fields(d.tags)
 	fset := token.NewFileSet()
 	var sources []*source
 	paths, _ := filepath.Glob(filepath.Join(root, dir, "*.go"))
 	for _, path := range paths {
-		if ok, err := build.Default.MatchFile(filepath.Dir(path), filepath.Base(path)); err != nil {
+		if ok, err := context.MatchFile(filepath.Dir(path), filepath.Base(path)); err != nil {
 			t.Fatal(err)
 		} else if !ok || strings.HasSuffix(path, "_test.go") {
 			continue

@@ -41,7 +41,7 @@ func TestMutation(t *testing.T) {
 	exists := map[string]bool{}
 	var chosen []mutant
 	for _, d := range directories {
-		mutants := generate(t, root, d.path, exports)
+		mutants := generate(t, root, d, exports)
 		for i, m := range mutants {
 			exists[m.name] = true
 			matches := *only != "" && regexp.MustCompile(*only).MatchString(m.name)
@@ -49,7 +49,7 @@ func TestMutation(t *testing.T) {
 				chosen = append(chosen, m)
 			}
 		}
-		t.Logf("%s: %d mutants", d.path, len(mutants))
+		t.Logf("%s %s: %d mutants", d.path, d.tags, len(mutants))
 	}
 	for name := range reasons {
 		if !exists[name] {

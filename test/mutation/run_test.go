@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,17 +39,26 @@ type stage struct {
 	pkg  string
 	run  string // these tests, which build the programs in child processes; "": all
 	arch string // GOARCH, if it is not this machine's
+	tags string // of the build
 }
 
 // stages returns the tests for a file, the fastest first.
 func stages(file string) []stage {
 	scripts, messages := stage{pkg: "test/script", run: "^TestScript$/^direct$"}, stage{pkg: "test/docs", run: "^TestMessages$"}
-	const narrow = "386" // much of time_linux.go is for 32 bits
-	if file == "internal/state/time_linux.go" && (testenv.Arch{Name: narrow}).Native() {
-		return append([]stage{{pkg: "internal/state", arch: narrow}}, stages("internal/state/reader.go")...)
-	}
 	switch dir := filepath.Dir(file); dir {
-	case "internal/state":
+	case "internal/sys":
+		tags := ""
+		if filepath.Base(file) == "direct_linux.go" {
+			tags = directTag
+		} else {
+			scripts.run = "^TestScript$/^runtime$"
+		}
+		all := []stage{{pkg: dir, tags: tags}, {pkg: "internal/state", tags: tags}, {pkg: "internal/verdict", tags: tags}, scripts, messages}
+		if narrow := (testenv.Arch{Name: "386"}); runtime.GOARCH == "amd64" && narrow.Native() { // times are other calls on 32 bits
+			all = append(all, stage{pkg: dir, tags: tags, arch: narrow.Name})
+		}
+		return all
+	case "internal/state", "internal/text":
 		return []stage{{pkg: dir}, {pkg: "internal/verdict"}, scripts, {pkg: "writer"}, messages}
 	case "internal/verdict":
 		return []stage{{pkg: dir}, scripts, messages}
@@ -107,7 +117,7 @@ func (lab *laboratory) try(m mutant, dir string) (found, output string, err erro
 // runStage runs the tests of a stage. GOFLAGS tells the go command about the overlay,
 // also where tests build the programs.
 func (lab *laboratory) runStage(s stage, overlay string) (output string, failed bool, err error) {
-	argv := []string{"go", "test", "-count=1", "-vet=off", "-failfast", "-timeout=30s", "./" + s.pkg}
+	argv := []string{"go", "test", "-count=1", "-vet=off", "-failfast", "-timeout=30s", "-tags=" + s.tags, "./" + s.pkg}
 	dir := lab.root
 	if s.run != "" { // the mutant is in what they build, so they themselves are compiled once
 		argv = []string{filepath.Join(lab.tests, filepath.Base(s.pkg)+".test"), "-test.failfast", "-test.timeout=120s", "-test.run=" + s.run}
