@@ -51,17 +51,14 @@ func (a Arch) String() string {
 func (a Arch) Env() []string { return []string{"GOARCH=" + a.Name, "GOARM=" + a.ARM} }
 
 // Tested returns those that the tests cover: all with CI=true. On a developer's
-// machine, where go test has to be quick, they are the machine's own and arm64.
-// Where the programs were built before, it is the machine's own.
+// machine, where go test has to be quick, and where the programs were built before, it
+// is the machine's own.
 func Tested() []Arch {
-	switch {
-	case os.Getenv(PrebuiltEnv) != "":
-		own := slices.DeleteFunc(slices.Clone(Archs), func(a Arch) bool { return a.Name != runtime.GOARCH })
-		return own[:min(1, len(own))] // of arm, the newest
-	case os.Getenv("CI") == "true":
+	if CI() && os.Getenv(PrebuiltEnv) == "" {
 		return Archs
 	}
-	return slices.DeleteFunc(slices.Clone(Archs), func(a Arch) bool { return a.Name != runtime.GOARCH && a.Name != "arm64" })
+	own := slices.DeleteFunc(slices.Clone(Archs), func(a Arch) bool { return a.Name != runtime.GOARCH })
+	return own[:min(1, len(own))] // of arm, the newest
 }
 
 // HasDirectEntry reports whether the machine that runs the tests has one.
@@ -129,7 +126,7 @@ func (a Arch) Emulate(program string) ([]string, error) {
 func (a Arch) Command(t testing.TB, program string) []string {
 	t.Helper()
 	argv, err := a.Emulate(program)
-	if err != nil && os.Getenv("CI") == "true" {
+	if err != nil && CI() {
 		t.Fatal(err)
 	}
 	if err != nil {

@@ -8,13 +8,16 @@ import (
 	"testing"
 )
 
-// Require skips a test that lacks something, and says what. Where everything
-// has to run (CI=true), the test fails instead.
+// CI reports whether everything has to run, and nothing may be skipped.
+func CI() bool { return os.Getenv("CI") == "true" }
+
+// Require skips a test that lacks something, and says what. With CI=true, the test
+// fails instead.
 func Require(t testing.TB, ok bool, format string, args ...any) {
 	t.Helper()
 	switch {
 	case ok:
-	case os.Getenv("CI") == "true":
+	case CI():
 		t.Fatalf(format, args...)
 	default:
 		t.Skipf(format, args...)

@@ -44,13 +44,17 @@ func run(m *testing.M) int {
 
 // build builds the programs, once. It runs in the first test and not in TestMain:
 // see testenv.TrackSources.
-var build = sync.OnceValue(func() error { return testenv.Build(programs, testenv.Options{Plain: true}) })
+var build = sync.OnceValue(func() error { return testenv.Build(programs, testenv.Options{}) })
 
-// TestPairs runs two applications, one after the other in the same directory,
-// for every pair of writers. All checkers are asked after each step.
+// TestPairs runs two applications, one after the other in the same directory, for
+// every pair of writers, and without CI=true for those of one of ours and another. All
+// checkers are asked after each step.
 func TestPairs(t *testing.T) {
 	for _, first := range writers {
 		for _, second := range writers {
+			if first.ours == second.ours && !testenv.CI() {
+				continue
+			}
 			t.Run(first.name+"/"+second.name, func(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t)

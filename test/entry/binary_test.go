@@ -91,6 +91,7 @@ func TestSizes(t *testing.T) {
 
 // TestNoStub checks that build.sh links the runtime entry where there is no other.
 func TestNoStub(t *testing.T) {
+	needsAll(t)
 	file, err := elf.Open(release(testenv.Arch{Name: "mips64le"}).program(t, "healthprobe"))
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +157,7 @@ func recorded(t testing.TB, program string) string {
 func TestWrongLink(t *testing.T) {
 	trackSources(t)
 	build := func(env string, args ...string) string {
-		cmd := exec.Command("go", append([]string{"build", "-o", filepath.Join(newDir(t), "healthprobe")}, append(args, probePackage)...)...)
+		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-o", filepath.Join(newDir(t), "healthprobe")}, append(args, probePackage)...)...)
 		cmd.Env = append(os.Environ(), "GOFLAGS=", env)
 		out, err := cmd.CombinedOutput()
 		if err == nil {
@@ -175,6 +176,7 @@ func TestWrongLink(t *testing.T) {
 		}
 	})
 	t.Run("race", func(t *testing.T) {
+		needsAll(t)
 		testenv.LookPath(t, "gcc", "gcc") // a race build needs cgo
 		if out := build("CGO_ENABLED=1", "-tags=healthprobe_direct", "-race", "-ldflags=-E=main.direct"); !strings.Contains(out, "main.direct") {
 			t.Errorf("the error does not name the symbol:\n%s", out)

@@ -50,7 +50,7 @@ func checkAnswers(t *testing.T, limit []string, how invocation) {
 	switch {
 	case os.Getenv(testenv.PrebuiltEnv) != "":
 		times, few = 3, 1
-	case os.Getenv("CI") == "true" && !testing.Short():
+	case testenv.CI() && !testing.Short():
 		times = 200
 	}
 	countRight := func(e entry, times int, flags func(*fixture) []string) (right int, wrong result) {

@@ -56,7 +56,7 @@ const (
 func list(t *testing.T, arch testenv.Arch, overlay string) listing {
 	t.Helper()
 	trackSources(t)
-	args := []string{"list", "-export", "-tags=" + directTag, "-gcflags=" + modulePath + "/...=" + directFlags + " -S"}
+	args := []string{"list", "-export", "-trimpath", "-tags=" + directTag, "-gcflags=" + modulePath + "/...=" + directFlags + " -S"}
 	if overlay != "" {
 		args = append(args, "-overlay="+overlay)
 	}

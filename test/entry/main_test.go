@@ -108,6 +108,15 @@ func directEntry(t testing.TB) string {
 	return ""
 }
 
+// needsAll skips a test that compiles much of the standard library for an architecture or
+// a mode that nothing else needs, where not all of them are tested.
+func needsAll(t *testing.T) {
+	t.Helper()
+	if len(testenv.Tested()) < len(testenv.Archs) {
+		t.Skip("compiles too much for here; CI=true runs it")
+	}
+}
+
 // trackSources is for tests that run the go command themselves.
 func trackSources(t testing.TB) {
 	t.Helper()

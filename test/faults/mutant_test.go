@@ -20,7 +20,6 @@ type mutant struct {
 	old, new  string // old occurs exactly once in file
 	foundBy   func(h *harness)
 	violation string // text of the violation that proves it; others do not count
-	short     bool   // the short form tries it too
 }
 
 // TestMutants tests the tests: if they do not find these bugs, they prove nothing.
@@ -28,11 +27,11 @@ func TestMutants(t *testing.T) {
 	requirePtrace(t)
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			if !*long && !m.short {
+			if !*long {
 				if _, err := m.patched(); err != nil {
 					t.Error(err)
 				}
-				t.Skip("only -long tries this mutant")
+				t.Skip("needs -long")
 			}
 			m.run(t)
 		})
@@ -135,7 +134,7 @@ func inProbe(names ...string) func(*harness) {
 // mutants are bugs that are easy to introduce. Some have once been in the code.
 var mutants = []mutant{
 	{
-		name: "a file is truncated and rewritten instead of replaced", file: "writer/dir.go", short: true,
+		name: "a file is truncated and rewritten instead of replaced", file: "writer/dir.go",
 		old:       "unix.Openat(d.fd, tempFile, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)",
 		new:       "unix.Openat(d.fd, state.ErrorFile, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)\n\t\tunix.Linkat(d.fd, state.ErrorFile, d.fd, tempFile, 0)",
 		foundBy:   inScenarios("set 0 over 0"),
@@ -149,14 +148,14 @@ var mutants = []mutant{
 		violation: "healthy, unlike both before and after",
 	},
 	{
-		name: "load does not clear a second time", file: "writer/load.go", short: true,
+		name: "load does not clear a second time", file: "writer/load.go",
 		old:       "\tif err == nil {\n\t\terr = u.clear(d)\n\t}",
 		new:       "\tif err == nil && !u.loaded.Swap(true) {\n\t\terr = u.clear(d)\n\t}",
 		foundBy:   inRace("load while another process loads, sets 0 and dies"),
 		violation: "nobody set 0 for the process",
 	},
 	{
-		name: "the probe reads error first", file: "internal/verdict/probe.go", short: true,
+		name: "the probe reads error first", file: "internal/verdict/probe.go",
 		old: `	p.cause = p.checkProcess(dir)
 	if p.cause == Healthy && (!p.Live || p.MaxAge > 0) {
 		p.cause = p.checkError(dir)
@@ -191,7 +190,7 @@ var mutants = []mutant{
 		violation: "should have failed, but succeeded",
 	},
 	{
-		name: "no lock", file: "writer/lock.go", short: true,
+		name: "no lock", file: "writer/lock.go",
 		old:       "return unix.Flock(d.lockFD, unix.LOCK_EX|unix.LOCK_NB)",
 		new:       "return nil",
 		foundBy:   inRace("late set 0 while the next process loads"),
@@ -226,7 +225,7 @@ var mutants = []mutant{
 		violation: "ENOSPC at call",
 	},
 	{
-		name: "reset removes identity before error", file: "writer/dir.go", short: true,
+		name: "reset removes identity before error", file: "writer/dir.go",
 		old:       "[]string{state.ErrorFile, state.ReasonFile, state.PidFile, state.IdentityFile, tempFile}",
 		new:       "[]string{state.IdentityFile, state.ErrorFile, state.ReasonFile, state.PidFile, tempFile}",
 		foundBy:   inScenarios("reset, same pid reused"),

@@ -244,7 +244,7 @@ func (s *scenario) freeze(h *harness) (calls []call) {
 			calls = append(calls, c)
 			return action{}
 		}
-		if h.sampled(s.name, c.n, s.sampleFactor()) {
+		if h.sampled(s.name, c.n, 3*s.sampleFactor()) {
 			a.where = "frozen " + c.String()
 			h.countPoint()
 			a.checkInterrupted(true)
@@ -420,26 +420,26 @@ const (
 )
 
 var faults = []fault{
-	{name: "killed before", action: action{kind: kill}, applies: anyCall, oneOf: 7},
-	{name: killedAfter, action: action{kind: kill}, applies: anyCall, oneOf: 13},
-	{name: "EIO", action: action{kind: fail, errno: unix.EIO}, applies: mayFail, oneOf: 7},
-	{name: "EIO (persistent)", action: action{kind: fail, errno: unix.EIO}, applies: mayFail, persistent: true, oldStateOK: true, oneOf: 13},
-	{name: "ENOSPC", action: action{kind: fail, errno: unix.ENOSPC}, applies: changes, oneOf: 4},
-	{name: "ENOSPC (persistent)", action: action{kind: fail, errno: unix.ENOSPC}, applies: needsSpace, persistent: true, oneOf: 4},
-	{name: "EDQUOT", action: action{kind: fail, errno: unix.EDQUOT}, applies: changes, oneOf: 13},
-	{name: "EROFS", action: action{kind: fail, errno: unix.EROFS}, applies: changes, oneOf: 11},
-	{name: "EROFS (persistent)", action: action{kind: fail, errno: unix.EROFS}, applies: changes, persistent: true, oldStateOK: true, oneOf: 13},
-	{name: "EMFILE", action: action{kind: fail, errno: unix.EMFILE}, applies: opens, oneOf: 11},
-	{name: "EMFILE (persistent)", action: action{kind: fail, errno: unix.EMFILE}, applies: opens, persistent: true, oldStateOK: true, oneOf: 13},
-	{name: "EINTR", action: action{kind: fail, errno: unix.EINTR}, applies: interruptible, retried: true, oneOf: 11},
-	{name: "done but reported as EIO", action: action{kind: failAfter, errno: unix.EIO}, applies: changesOrCloses, oneOf: 7},
-	{name: "short write", action: action{kind: short}, applies: writes, retried: true, oneOf: 2},
-	{name: "short write, then ENOSPC", action: action{kind: short}, applies: writes, nextErrno: unix.ENOSPC, oneOf: 2},
+	{name: "killed before", action: action{kind: kill}, applies: anyCall, oneOf: 19},
+	{name: killedAfter, action: action{kind: kill}, applies: anyCall, oneOf: 37},
+	{name: "EIO", action: action{kind: fail, errno: unix.EIO}, applies: mayFail, oneOf: 19},
+	{name: "EIO (persistent)", action: action{kind: fail, errno: unix.EIO}, applies: mayFail, persistent: true, oldStateOK: true, oneOf: 37},
+	{name: "ENOSPC", action: action{kind: fail, errno: unix.ENOSPC}, applies: changes, oneOf: 11},
+	{name: "ENOSPC (persistent)", action: action{kind: fail, errno: unix.ENOSPC}, applies: needsSpace, persistent: true, oneOf: 11},
+	{name: "EDQUOT", action: action{kind: fail, errno: unix.EDQUOT}, applies: changes, oneOf: 37},
+	{name: "EROFS", action: action{kind: fail, errno: unix.EROFS}, applies: changes, oneOf: 31},
+	{name: "EROFS (persistent)", action: action{kind: fail, errno: unix.EROFS}, applies: changes, persistent: true, oldStateOK: true, oneOf: 37},
+	{name: "EMFILE", action: action{kind: fail, errno: unix.EMFILE}, applies: opens, oneOf: 31},
+	{name: "EMFILE (persistent)", action: action{kind: fail, errno: unix.EMFILE}, applies: opens, persistent: true, oldStateOK: true, oneOf: 37},
+	{name: "EINTR", action: action{kind: fail, errno: unix.EINTR}, applies: interruptible, retried: true, oneOf: 31},
+	{name: "done but reported as EIO", action: action{kind: failAfter, errno: unix.EIO}, applies: changesOrCloses, oneOf: 19},
+	{name: "short write", action: action{kind: short}, applies: writes, retried: true, oneOf: 5},
+	{name: "short write, then ENOSPC", action: action{kind: short}, applies: writes, nextErrno: unix.ENOSPC, oneOf: 5},
 	// With hidepid there is no stat file of another user's process, and a signal
 	// to it fails with EPERM.
-	{name: "hidden", action: action{kind: fail, errno: unix.ENOENT}, applies: opensStat, oldStateOK: true, oneOf: 2},
-	{name: hiddenPersistently, action: action{kind: fail, errno: unix.ENOENT}, applies: opensStat, persistent: true, oldStateOK: true, oneOf: 2},
-	{name: "EPERM", action: action{kind: fail, errno: unix.EPERM}, applies: signals, oneOf: 1},
+	{name: "hidden", action: action{kind: fail, errno: unix.ENOENT}, applies: opensStat, oldStateOK: true, oneOf: 5},
+	{name: hiddenPersistently, action: action{kind: fail, errno: unix.ENOENT}, applies: opensStat, persistent: true, oldStateOK: true, oneOf: 5},
+	{name: "EPERM", action: action{kind: fail, errno: unix.EPERM}, applies: signals, oneOf: 3},
 }
 
 func anyCall(call) bool   { return true }

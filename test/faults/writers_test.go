@@ -19,7 +19,7 @@ func loadTime() time.Duration {
 	if *long {
 		return time.Minute
 	}
-	return 2 * time.Second
+	return time.Second / 2
 }
 
 // appWriter is an application that writes until its standard input is closed.

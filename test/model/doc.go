@@ -40,7 +40,7 @@
 //
 // # Running it
 //
-//	go test ./test/model            the table, a small search, two bugs
+//	go test ./test/model            the table, and a small search
 //	go test ./test/model -long -v   the searches of .ci/run, and every bug
 //	go test ./test/model -larger    larger bounds, see docs/internals.md
 //

@@ -125,7 +125,7 @@ func (lab *laboratory) runStage(s stage, overlay string) (output string, failed 
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
+	cmd.Env = append(os.Environ(), "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
 	if s.arch != "" {
 		cmd.Env = append(cmd.Env, "GOARCH="+s.arch)
 	}

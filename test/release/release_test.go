@@ -19,7 +19,7 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-var long = flag.Bool("long", false, "make a release of two platforms, verify it, and damage it")
+var long = flag.Bool("long", false, "build in two clones; make a release of two platforms, verify it, and damage it")
 
 // newClone makes a repository of the files that are here, whether they are committed
 // or not, and tags its one commit. All have the same commit.
@@ -64,6 +64,9 @@ func try(dir, name string, args ...string) (stdout, stderr string, err error) {
 // TestClones builds the programs in two clones of one commit. They have the same
 // bytes, and the version is that of the tag, as recorded and as printed.
 func TestClones(t *testing.T) {
+	if !*long {
+		t.Skip("needs -long, and links the programs three times")
+	}
 	if err := testenv.TrackSources(); err != nil {
 		t.Fatal(err)
 	}

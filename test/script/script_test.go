@@ -181,7 +181,7 @@ func (target target) condition(name string) (ok bool, err error) {
 	default:
 		return false, fmt.Errorf("unknown condition")
 	}
-	if !ok && os.Getenv("CI") == "true" {
+	if !ok && testenv.CI() {
 		return false, fmt.Errorf("CI=true, and this machine does not have it")
 	}
 	return ok, nil
