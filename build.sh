@@ -15,6 +15,7 @@
 # (cmd/healthprobe/entry_linux.go). There no garbage collector ever runs, so
 # -wb=false leaves out the write barriers, which would call it.
 set -eu
+unset CDPATH # with it, cd may go elsewhere, and prints where
 out=${1:?usage: ./build.sh OUTDIR}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
@@ -22,7 +23,11 @@ cd "$(dirname "$0")"
 export CGO_ENABLED=0
 vcs=false # where git does not work, or does not trust the directory's owner, the go command would fail
 if git rev-parse HEAD >/dev/null 2>&1; then vcs=true; fi
-build() { go build -buildmode=exe -trimpath -buildvcs="$vcs" "$@"; }
+# A file that git does not know makes a build +dirty, whatever the user has configured.
+n=${GIT_CONFIG_COUNT:-0}
+export "GIT_CONFIG_KEY_$n=status.showUntrackedFiles" "GIT_CONFIG_VALUE_$n=normal" "GIT_CONFIG_COUNT=$((n + 1))"
+# GOFLAGS may ask for programs that are instrumented: they would not be what a release is.
+build() { go build -cover=false -race=false -msan=false -asan=false -buildmode=exe -trimpath -buildvcs="$vcs" "$@"; }
 
 build -ldflags=-w -o "$out/healthctl" ./cmd/healthctl
 # healthprobe is told what the go command has recorded in healthctl: see internal/version.

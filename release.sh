@@ -13,6 +13,7 @@
 # is made without an engine for that reason: the layers of docker build have the
 # time in them, and a digest would depend on which of the tools there is.
 set -eu
+unset CDPATH # with it, cd may go elsewhere, and prints where
 
 fail() {
 	echo "release.sh: $*" >&2
@@ -36,7 +37,7 @@ fi
 [ -z "$(ls -A "$dist")" ] || fail "$dist is not empty: remove it, or name another directory"
 cd "$(dirname "$0")"
 tar --version 2>/dev/null | grep -q GNU || fail "tar is not GNU tar, which can make the same archive twice"
-changes=$(git status --porcelain) || fail "this is not a git clone, and the version comes from its tags"
+changes=$(git status --porcelain --untracked-files=normal) || fail "this is not a git clone, and the version comes from its tags"
 [ -z "$changes" ] || fail "there are uncommitted changes, and a release is a commit: $changes"
 
 # Whatever this machine or this user has set for the go command.

@@ -105,6 +105,59 @@ func TestClones(t *testing.T) {
 	}
 }
 
+// TestBuildSettings: what a user has set for other purposes does not change what build.sh
+// makes, nor hide what is not committed.
+func TestBuildSettings(t *testing.T) {
+	if err := testenv.TrackSources(); err != nil {
+		t.Fatal(err)
+	}
+	testenv.LookPath(t, "git", "git")
+	clone := newClone(t, "v0.0.1-test")
+	elsewhere := t.TempDir()
+	for _, dir := range []string{"bin", filepath.Base(clone)} {
+		if err := os.Mkdir(filepath.Join(elsewhere, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command(t, clone, "./build.sh", "dist")
+	for name, setting := range map[string]string{
+		"CDPATH":   "CDPATH=" + elsewhere,
+		"coverage": "GOFLAGS=-cover",
+		"race":     "GOFLAGS=-race",
+	} {
+		if err := os.MkdirAll(filepath.Join(clone, "bin"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		command(t, clone, "env", setting, "./build.sh", "bin")
+		for _, program := range []string{"healthprobe", "healthctl"} {
+			want, errWant := os.ReadFile(filepath.Join(clone, "dist", program))
+			got, errGot := os.ReadFile(filepath.Join(clone, "bin", program))
+			if errWant != nil || errGot != nil || !bytes.Equal(want, got) {
+				t.Errorf("%s: another %s than without: %v %v", name, program, errWant, errGot)
+			}
+		}
+		if err := os.RemoveAll(filepath.Join(clone, "bin")); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	command(t, clone, "git", "config", "status.showUntrackedFiles", "no")
+	if err := os.WriteFile(filepath.Join(clone, "cmd/healthctl/new.go"), []byte("//go:build unix\n\npackage main\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command(t, clone, "./build.sh", "dist")
+	if got := command(t, clone, "dist/healthprobe", "-version"); !strings.HasPrefix(got, "healthprobe v0.0.1-test+dirty ") {
+		t.Errorf("with a file that git does not know, healthprobe -version says %q", got)
+	}
+	if _, stderr, err := try(clone, "./release.sh", "v0.0.1-test", filepath.Join(t.TempDir(), "dist")); err == nil || !strings.Contains(stderr, "cmd/healthctl/new.go") {
+		t.Errorf("a release with a file that git does not know: %v, %q", err, stderr)
+	}
+	command(t, clone, "env", "CDPATH="+elsewhere, "./build.sh", "dist")
+	if _, stderr, err := try(clone, "env", "CDPATH="+elsewhere, "./release.sh", "v0.0.1-test", "bin"); err == nil || !strings.Contains(stderr, "uncommitted changes") {
+		t.Errorf("release.sh with CDPATH: %v, %q", err, stderr)
+	}
+}
+
 // TestRelease makes a release of two platforms and verifies it. Then it damages each
 // file in turn, which has to be found, also by whoever got checksums to match.
 func TestRelease(t *testing.T) {
