@@ -31,9 +31,6 @@ func (u *Unit) Beat() error {
 
 func (u *Unit) beat() error {
 	d, err := u.lock(lockOptions{})
-	if isAbsent(err) {
-		return u.noDirectory()
-	}
 	if err != nil {
 		return err
 	}

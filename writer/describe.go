@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"golang.org/x/sys/unix"
 )
 
 // unitError is a refusal. Its text need not begin with that of its kind.
@@ -32,10 +34,6 @@ func ambiguous(err error) bool {
 }
 
 func isAbsent(err error) bool { return errors.Is(err, os.ErrNotExist) }
-
-func (u *Unit) noDirectory() error {
-	return refuse(ErrNotLoaded, "not loaded: no directory %s: load first", u.Dir())
-}
 
 // stateError is a set that failed, with what the error file holds now.
 type stateError struct {
@@ -78,6 +76,9 @@ func (u *Unit) hint(err error) string {
 	case errors.Is(err, syscall.EROFS):
 		return fmt.Sprintf(": the file system is read-only: mount an emptyDir or a tmpfs at %s, or set %s to a directory that uid %d can write to", u.runDir, state.RunDirEnv, os.Geteuid())
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		if hint := u.fileHint(file); hint != "" {
+			return hint
+		}
 		verb := "write"
 		if file.Op == "read" || file.Op == "open" {
 			verb = "read"
@@ -90,6 +91,35 @@ func (u *Unit) hint(err error) string {
 		return ": another program put it there: remove it, and set again"
 	case errors.Is(err, syscall.EISDIR):
 		return ": it must be a file: remove the directory"
+	case errors.Is(err, syscall.EBUSY):
+		return fmt.Sprintf(": something is mounted there: mount a directory, such as %s, and no single file", u.runDir)
+	case file.Op == "flock" && (errors.Is(err, syscall.ENOLCK) || errors.Is(err, errors.ErrUnsupported)): // ENOSYS, EOPNOTSUPP
+		return fmt.Sprintf(": the file system cannot lock files: mount an emptyDir or a tmpfs at %s, or set %s to a directory on another", u.runDir, state.RunDirEnv)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return ": no descriptor is left: close some, or raise the limit (ulimit -n)"
+	}
+	return ""
+}
+
+// fileHint returns what to do if a file of the unit stands in the way, and not the
+// directory; "" if that is not so.
+func (u *Unit) fileHint(file *os.PathError) string {
+	var st, dir unix.Stat_t
+	inside := strings.HasPrefix(file.Path, u.Dir()+"/") && unix.Lstat(file.Path, &st) == nil && unix.Stat(u.Dir(), &dir) == nil
+	if !inside || unix.Access(u.Dir(), unix.W_OK) != nil {
+		return ""
+	}
+	notOurs := fmt.Sprintf(": uid %d may not write this file of uid %d", os.Geteuid(), st.Uid)
+	switch file.Op {
+	case "remove", "rename":
+		if dir.Mode&unix.S_ISVTX != 0 {
+			return fmt.Sprintf(": %s has the sticky bit, so only uid %d, who made this file, and uid %d can replace it: run this as one of them, or take that bit away (chmod -t %s)",
+				u.Dir(), st.Uid, dir.Uid, u.Dir())
+		}
+	case "lock":
+		return notOurs + ": remove it while nothing changes the unit, and try again"
+	case "open", "touch":
+		return notOurs + ": set again, which replaces it"
 	}
 	return ""
 }

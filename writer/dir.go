@@ -21,12 +21,27 @@ const tempFile = ".tmp"
 // descriptor, so that another directory cannot take its place meanwhile.
 type directory struct {
 	path     string
-	fd       int
+	fd       int // -1: no descriptor was left, so files are found by their paths
 	lockFD   int // of the lock file; -1: not open
 	locked   bool
 	uid, gid int           // of the directory, once locked
 	mode     uint32        // of the directory, once locked
+	acts     int           // the process that the call is for, if that is another one; 0: ours
+	pidOwner int           // the owner of the file pid; 0: root, or there is no such file; -1: not looked up
 	turn     chan struct{} // to receive from at the end; see Unit.lock
+}
+
+// byPath is a unit directory that cannot be opened.
+func byPath(path string) *directory {
+	return &directory{path: path, fd: -1, lockFD: -1, pidOwner: -1}
+}
+
+// at returns the arguments for a system call on a file.
+func (d *directory) at(name string) (fd int, path string) {
+	if d.fd < 0 {
+		return unix.AT_FDCWD, d.file(name)
+	}
+	return d.fd, name
 }
 
 // openDirectory opens the unit directory at path, which must not be a symbolic
@@ -40,7 +55,9 @@ func openDirectory(path string) (*directory, error) {
 	if e != 0 {
 		return nil, &os.PathError{Op: "open", Path: path, Err: e}
 	}
-	return &directory{path: path, fd: fd, lockFD: -1}, nil
+	d := byPath(path)
+	d.fd = fd
+	return d, nil
 }
 
 // read returns a file's value, white space trimmed: nil, nil if the file does not
@@ -88,14 +105,13 @@ func (d *directory) stamps() stamps {
 
 func (d *directory) stamp(name string) stamp {
 	var st unix.Stat_t
-	if unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+	if fd, path := d.at(name); unix.Fstatat(fd, path, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
 		return stamp{}
 	}
-	return stamp{st.Ino, st.Ctim.Nano()}
+	return stamp{st.Ino, st.Ctim.Nano(), int(st.Uid)}
 }
 
-// replace replaces a file: new content, mode 0644 and, if we are root, the
-// directory's owner. Readers see the old file or the new one.
+// replace replaces a file. Readers see the old one or the new one.
 func (d *directory) replace(name string, content []byte) error {
 	fd, err := d.create()
 	if err != nil {
@@ -114,9 +130,9 @@ func (d *directory) replace(name string, content []byte) error {
 	return err
 }
 
-// fill gives the temporary file its mode, owner and content.
+// fill gives the temporary file its owner, mode and content.
 func (d *directory) fill(fd int, content []byte) error {
-	if err := d.own(fd, tempFile, 0o644); err != nil {
+	if err := d.own(fd, tempFile, d.stateMode()); err != nil {
 		return err
 	}
 	for len(content) > 0 {
@@ -133,28 +149,6 @@ func (d *directory) fill(fd int, content []byte) error {
 		}
 	}
 	return nil
-}
-
-// own gives a file that we have just made its mode, whatever the umask, and, if
-// we are root, the directory's owner.
-func (d *directory) own(fd int, name string, mode uint32) error {
-	var st unix.Stat_t
-	if err := d.do("stat", name, func() error { return unix.Fstat(fd, &st) }); err != nil {
-		return err
-	}
-	if uint32(st.Mode)&0o7777 != mode {
-		if err := d.do("chmod", name, func() error { return unix.Fchmod(fd, mode) }); err != nil {
-			return err
-		}
-	}
-	if int(st.Uid) == d.uid && int(st.Gid) == d.gid || os.Geteuid() != 0 {
-		return nil
-	}
-	err := d.do("chown", name, func() error { return unix.Fchown(fd, d.uid, d.gid) })
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) { // root in name only: no CAP_CHOWN, or a user namespace
-		return nil
-	}
-	return err
 }
 
 // create makes the temporary file. One that exists already was left by a writer
@@ -175,10 +169,15 @@ func (d *directory) create() (fd int, err error) {
 	return fd, err
 }
 
+var unitFiles = []string{state.ErrorFile, state.ReasonFile, state.PidFile, state.IdentityFile, tempFile}
+
 // clear removes what makes a unit loaded, error first: with it gone, no probe
 // calls any process healthy, whatever happens to the rest.
 func (d *directory) clear() error {
-	for _, name := range []string{state.ErrorFile, state.ReasonFile, state.PidFile, state.IdentityFile, tempFile} {
+	if err := d.mayRemove(unitFiles); err != nil {
+		return err
+	}
+	for _, name := range unitFiles {
 		if err := d.remove(name); err != nil {
 			return err
 		}
@@ -188,12 +187,10 @@ func (d *directory) clear() error {
 
 // remove removes a file, if it exists.
 func (d *directory) remove(name string) error {
-	err := d.do("remove", name, func() error { return unix.Unlinkat(d.fd, name, 0) })
-	if errors.Is(err, unix.EROFS) { // the kernel reports this before it looks for the file
-		var st unix.Stat_t
-		if unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) == unix.ENOENT {
-			return nil
-		}
+	fd, path := d.at(name)
+	err := d.do("remove", name, func() error { return unix.Unlinkat(fd, path, 0) })
+	if errors.Is(err, unix.EROFS) && isAbsent(d.see(name).err) { // the kernel reports EROFS before it looks for the file
+		return nil
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -219,8 +216,9 @@ var errForeign = errors.New("is a link, or not a regular file")
 
 // openOwn opens a state file to change it in place.
 func (d *directory) openOwn(name string, flags int) (fd int, err error) {
+	dir, path := d.at(name)
 	err = d.do("open", name, func() error {
-		fd, err = unix.Openat(d.fd, name, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		fd, err = unix.Openat(dir, path, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		return err
 	})
 	foreign := &os.PathError{Op: "open", Path: d.file(name), Err: errForeign}

@@ -3,6 +3,7 @@
 package writer
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -61,5 +62,25 @@ func TestLeftovers(t *testing.T) {
 	}
 	if v, err := d.read(state.ErrorFile, state.ErrorLimit); err != nil || v == nil || len(v) != 0 {
 		t.Errorf("cleared: %q %v", v, err)
+	}
+}
+
+// TestStateFileMode: a state file has the write bits of its directory, whatever the
+// umask.
+func TestStateFileMode(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o077))
+	for dirMode, want := range map[os.FileMode]os.FileMode{0o755: 0o644, 0o700: 0o644, 0o775: 0o664, 0o770: 0o664, 0o777: 0o666, 0o777 | os.ModeSticky: 0o666} {
+		u, err := Open(WithRunDir(t.TempDir()), WithName("web"))
+		if err == nil {
+			err = errors.Join(os.Mkdir(u.Dir(), 0o700), os.Chmod(u.Dir(), dirMode), u.Load(t.Context()), u.SetReason(0, "ready"))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"pid", "error", "reason"} {
+			if st, err := os.Stat(filepath.Join(u.Dir(), name)); err != nil || st.Mode() != want {
+				t.Errorf("in a directory of mode %v %s has %v, want %v (%v)", dirMode, name, st.Mode(), want, err)
+			}
+		}
 	}
 }

@@ -60,6 +60,8 @@ func (u *Unit) load(ctx context.Context, checks []Check) error {
 	if err := d.record(me); err != nil {
 		return err
 	}
+	written := d.stamps()
+	u.named.Store(&written)
 	u.loaded.Store(true)
 	return nil
 }
@@ -73,6 +75,11 @@ func (u *Unit) claim(me state.Identity) (*directory, error) {
 	o, err := readOwner(d)
 	if err == nil {
 		err = u.checkFree(o, me)
+	}
+	if err == nil {
+		d.actFor(u.pid)
+		d.pidOwner = 0 // who loaded before does not count
+		err = d.mayMake()
 	}
 	if err == nil {
 		err = u.clear(d)

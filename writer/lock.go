@@ -32,7 +32,7 @@ func (u *Unit) lock(o lockOptions) (*directory, error) {
 	deadline := time.Now().Add(lockWait)
 	if o.urgent {
 		d, err := lockDirectory(u.Dir(), o, deadline)
-		return d, u.lockError(err)
+		return d, u.lockError(o, err)
 	}
 	if !u.takeTurn(deadline) {
 		return nil, refuse(ErrLocked, "other calls of this process have waited for the lock of %s for %v: try again, and look for a stopped process (lslocks names it)", u.Dir(), lockWait)
@@ -40,17 +40,19 @@ func (u *Unit) lock(o lockOptions) (*directory, error) {
 	d, err := lockDirectory(u.Dir(), o, deadline)
 	if err != nil {
 		<-u.turn
-		return nil, u.lockError(err)
+		return nil, u.lockError(o, err)
 	}
 	d.turn = u.turn
 	return d, nil
 }
 
 // lockError explains why the lock was not had.
-func (u *Unit) lockError(err error) error {
+func (u *Unit) lockError(o lockOptions, err error) error {
 	switch {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		return refuse(ErrLocked, "another process has held the lock of %s for %v: try again, and look for a stopped process (lslocks names it)", u.Dir(), lockWait)
+	case isAbsent(err) && !o.create:
+		return refuse(ErrNotLoaded, "not loaded: no directory %s: load first", u.Dir())
 	case errors.Is(err, errBusy):
 		return refuse(ErrLocked, "other processes have taken the lock of %s in turn for %v: try again, and let fewer callers set and beat, or less often", u.Dir(), lockWait)
 	}
@@ -187,21 +189,12 @@ func pause(waited time.Duration) time.Duration {
 	return min(max(waited/2, shortest), longest)
 }
 
-// openLock opens the lock file, or makes it: for the directory's owner, and for
-// its group and for others if they may write the directory. The owner and mode
-// are set only on a file that we have just made. again means that another process
-// was faster, or that the directory is gone.
+// openLock opens the lock file, or makes it. again means that another process was
+// faster, or that the directory is gone.
 func (d *directory) openLock() (again bool, err error) {
-	mode := uint32(0o600)
-	if d.mode&0o020 != 0 {
-		mode |= 0o060
-	}
-	if d.mode&0o002 != 0 {
-		mode |= 0o006
-	}
 	open := func(flags int) error {
 		return d.do("lock", lockFile, func() (err error) {
-			d.lockFD, err = unix.Openat(d.fd, lockFile, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+			d.lockFD, err = unix.Openat(d.fd, lockFile, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, d.lockMode())
 			return err
 		})
 	}
@@ -219,7 +212,19 @@ func (d *directory) openLock() (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return false, d.own(d.lockFD, lockFile, mode)
+	if err = d.own(d.lockFD, lockFile, d.lockMode()); err != nil {
+		d.discardLock()
+	}
+	return false, err
+}
+
+// discardLock removes a lock file that we have made and others could not use. Whoever
+// has opened it meanwhile finds it removed, unless they have already locked it.
+func (d *directory) discardLock() {
+	if unix.Flock(d.lockFD, unix.LOCK_EX|unix.LOCK_NB) == nil {
+		d.locked = true
+		unix.Unlinkat(d.fd, lockFile, 0)
+	}
 }
 
 func sameFile(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
@@ -234,7 +239,9 @@ func (d *directory) close() {
 	if d.lockFD >= 0 {
 		sys.Close(d.lockFD)
 	}
-	sys.Close(d.fd)
+	if d.fd >= 0 {
+		sys.Close(d.fd)
+	}
 	if d.turn != nil {
 		<-d.turn
 	}

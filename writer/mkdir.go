@@ -35,7 +35,8 @@ func (d *directory) finish() error {
 	if !isUnfinished(d.mode, uint32(d.uid)) {
 		return nil
 	}
-	return d.do("chmod", "", func() error { return unix.Fchmodat(d.fd, ".", 0o755, 0) })
+	d.mode = 0o755
+	return d.do("chmod", "", func() error { return unix.Fchmodat(d.fd, ".", d.mode, 0) })
 }
 
 // makeDirectory makes a directory that is 0755 once it is finished. One that

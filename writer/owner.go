@@ -93,6 +93,7 @@ type stamps struct{ pid, identity stamp }
 type stamp struct {
 	inode   uint64 // 0: there is no file
 	changed int64  // nanoseconds since 1970
+	uid     int    // the file's owner
 }
 
 // settled reports whether the file exists and any further change gets another
@@ -108,12 +109,14 @@ func (u *Unit) check(d *directory) error {
 		return u.readAndCheck(d)
 	}
 	now := d.stamps()
+	d.pidOwner = now.pid.uid
 	if known := u.ours.Load(); known != nil && *known == now {
 		return nil
 	}
 	if err := u.readAndCheck(d); err != nil {
 		return err
 	}
+	u.named.Store(&now)
 	if now.pid.settled() && now.identity.settled() {
 		u.ours.Store(&now)
 	}
@@ -125,7 +128,22 @@ func (u *Unit) readAndCheck(d *directory) error {
 	if err != nil {
 		return err
 	}
+	d.actFor(int(o.pid))
 	return u.checkOwner(o)
+}
+
+// knows reports whether pid and identity are still those that named us last: that
+// this Unit has written, or has found to name its own process. It reads nothing.
+func (u *Unit) knows(d *directory) bool {
+	named := u.named.Load()
+	return named != nil && *named == d.stamps()
+}
+
+// actFor notes for which process the call is.
+func (d *directory) actFor(pid int) {
+	if pid != os.Getpid() {
+		d.acts = pid
+	}
 }
 
 // checkFree returns an error if another live process than me owns the unit, or

@@ -4,6 +4,7 @@ package writer
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/healthprobe/healthprobe/internal/state"
@@ -36,7 +37,8 @@ func (d *directory) openPrevious() *previous {
 
 func (d *directory) see(name string) seen {
 	s := seen{name: name}
-	s.err = d.do("stat", name, func() error { return unix.Fstatat(d.fd, name, &s.st, unix.AT_SYMLINK_NOFOLLOW) })
+	fd, path := d.at(name)
+	s.err = d.do("stat", name, func() error { return unix.Fstatat(fd, path, &s.st, unix.AT_SYMLINK_NOFOLLOW) })
 	return s
 }
 
@@ -51,7 +53,11 @@ func (p *previous) clear() error {
 			return err
 		}
 	}
-	return errors.Join(err, p.remove(p.error))
+	removed := p.remove(p.error)
+	if err != nil && removed != nil {
+		return fmt.Errorf("%w, and %w", err, removed) // on one line
+	}
+	return errors.Join(err, removed)
 }
 
 // remove removes a file. Without the lock it first makes sure that the name is

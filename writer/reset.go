@@ -17,7 +17,7 @@ func (u *Unit) Reset() error {
 
 func (u *Unit) reset() error {
 	d, err := u.lock(lockOptions{})
-	if isAbsent(err) {
+	if errors.Is(err, ErrNotLoaded) {
 		u.loaded.Store(false)
 		return nil
 	}

@@ -3,6 +3,7 @@
 package writer
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/healthprobe/healthprobe/internal/state"
@@ -34,8 +35,8 @@ func (u *Unit) SetReason(code int, reason string) error {
 
 func (u *Unit) set(code int, reason string) error {
 	d, err := u.lock(lockOptions{urgent: code != 0})
-	if isAbsent(err) {
-		return u.noDirectory()
+	if errors.Is(err, ErrNotLoaded) {
+		return err
 	}
 	if err != nil {
 		return u.setUnlocked(code, err)
@@ -47,6 +48,9 @@ func (u *Unit) set(code int, reason string) error {
 		err = u.check(d)
 	}
 	if code != 0 && ambiguous(err) {
+		if u.knows(d) {
+			return d.openPrevious().clearFor(code, err)
+		}
 		return d.withState(err)
 	}
 	if err != nil {
@@ -81,18 +85,18 @@ func (d *directory) setReason(code int32, reason string) error {
 }
 
 // setUnlocked is set without the lock, which cause says why: all that it may do
-// is to clear the previous state.
+// is to clear the previous state. That takes no descriptor if none is left.
 func (u *Unit) setUnlocked(code int, cause error) error {
 	d, err := openDirectory(u.Dir())
 	if err != nil && code == 0 {
 		return cause
 	}
 	if err != nil {
-		return &stateError{cause, fmt.Sprintf("%s/%s cannot be read now", u.Dir(), state.ErrorFile)}
+		d = byPath(u.Dir())
 	}
 	defer d.close()
 	previous := d.openPrevious() // before the owner is checked: see there
-	if u.check(d) != nil {
+	if err := u.check(d); err != nil && !(ambiguous(err) && u.knows(d)) {
 		previous.close()
 		return d.withState(cause)
 	}
@@ -116,12 +120,12 @@ func (d *directory) withState(cause error) error {
 	held, problem, err := d.content(state.ErrorFile, state.ErrorLimit)
 	now := fmt.Sprintf("holds %q now: unhealthy", held)
 	switch {
+	case err == nil && held == nil && problem == "", err != nil && isAbsent(d.see(state.ErrorFile).err):
+		now = "does not exist now: unhealthy"
 	case err != nil:
 		now = "cannot be read now"
 	case problem != "":
 		now = problem + " now: unhealthy"
-	case held == nil:
-		now = "does not exist now: unhealthy"
 	case string(held) == "0":
 		now = `still holds "0": healthy`
 	}

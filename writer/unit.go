@@ -18,7 +18,8 @@ type Unit struct {
 	config
 
 	loaded atomic.Bool            // Load has succeeded, and Reset has not since
-	ours   atomic.Pointer[stamps] // of the files that check last found to name us
+	ours   atomic.Pointer[stamps] // of the files that check last found to name us, once they have settled
+	named  atomic.Pointer[stamps] // of the files that last named us, settled or not
 	recent atomic.Pointer[window] // in which Beat need not look again
 	turn   chan struct{}          // full while a call has its turn: see lock. nil: not opened
 }

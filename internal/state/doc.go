@@ -43,11 +43,19 @@
 //
 // We write a newline after each value. Readers trim ASCII white space around the
 // value. Every other deviation (empty, sign, leading zero, two values, too long, not a
-// regular file) is unhealthy. Files have mode 0644 whatever the umask. A load creates
-// the directory, and the run directory with its parents, as 0755; existing ones keep
-// their mode and owner. A writer with euid 0 gives each file the directory's owner
-// before the file appears, so that an application that drops its privileges later can
-// still change it.
+// regular file) is unhealthy. A load creates the directory, and the run directory with
+// its parents, as 0755; existing ones keep their mode and owner.
+//
+// Whoever the directory lets write can do all that the protocol lets them do, whoever
+// came first, as far as the file system permits. A state file is mode 0644 plus the
+// directory's write bits for group and others, whatever the umask. A writer with euid
+// 0 gives its files, before they appear, to the owner of pid, and in a load to the
+// directory's, or with the sticky bit to the recorded process's user, so that an
+// application that drops its privileges later can go on. All get the directory's group
+// where that is possible, and an ACL where owner, group and mode do not do. Where the
+// sticky bit forbids replacing another user's file, a code other than 0 empties error
+// in place, a beat touches it, and 0, load and reset refuse. A 0 is never written in
+// place.
 //
 // # Changing it
 //

@@ -17,7 +17,7 @@ import (
 
 // messageCase makes the programs print a line that stands under a heading of
 // docs/messages.md. It is a shell script in the run directory of the unit web:
-// $APP is a process to load, $RUN the run directory. needs is "root" or "".
+// $APP is a process to load, $RUN the run directory. needs is "root", "strace" or "".
 type messageCase struct{ heading, script, needs string }
 
 var messageCases = []messageCase{
@@ -112,6 +112,14 @@ var messageCases = []messageCase{
 	{"A place to write", `: >web; load`, ""},
 	{"A place to write", `nobody healthctl load -pid $APP`, "root"},
 	{"A place to write", `unshare --mount sh -c 'mount --bind $RUN $RUN && mount -o remount,bind,ro $RUN && healthctl load -pid $APP'`, "root"},
+	{"A place to write", `load; put 0; unshare --mount sh -c 'mount --bind web/error web/error && healthctl load -pid $APP'`, "root"},
+	{"A place to write", `load; strace -qqo /dev/null -e inject=flock:error=ENOLCK healthctl beat`, "strace"},
+	{"A place to write", `load; strace -qqo /dev/null -e inject=openat:error=EMFILE -P $RUN/web healthctl beat`, "strace"},
+	{"A directory of several users", `mkdir -m 1777 web; load; put 0; nobody healthctl reset`, "root"},
+	{"A directory of several users", `mkdir -m 777 web; load; chmod 600 web/.lock; nobody healthctl beat`, "root"},
+	{"A directory of several users", `mkdir -m 777 web; load; put 0; chmod 644 web/error; nobody healthctl beat`, "root"},
+	{"A directory of several users", `mkdir -m 1777 web; theirs; nobody() { setpriv --reuid=65531 --regid=65531 --clear-groups "$@"; }; nobody healthctl load -pid $THEIRS`, "root"},
+	{"A directory of several users", `unshare --mount sh -c 'mount -t ramfs none $RUN; install -d -o 65532 -g 65532 web $RUN/web; setpriv --bounding-set=-chown healthctl load -pid $APP'`, "root"},
 	{"healthctl exec", `healthctl exec server`, ""},
 	{"healthctl exec", `as $RUN "" healthctl exec $RUN/server`, ""},
 	{"healthctl exec", `: >server; as $RUN "" healthctl exec $RUN/server`, ""},
@@ -132,6 +140,7 @@ load() { healthctl load -pid $APP; }
 put() { healthctl set "$@"; }
 as() { "${@:3}" 2>&1 | sed "s|$1|$2|g"; } # shows one path as another
 nobody() { setpriv --reuid=65532 --regid=65532 --clear-groups "$@"; }
+theirs() { setpriv --reuid=65532 --regid=65532 --clear-groups sleep 60 >/dev/null 2>&1 & THEIRS=$!; trap "kill $THEIRS" EXIT; until [ "$(stat -c %u /proc/$THEIRS)" = 65532 ]; do sleep 0.01; done; }
 `
 
 // TestMessages: docs/messages.md has a heading for each cause of a verdict, in
@@ -171,7 +180,10 @@ func TestMessages(t *testing.T) {
 	defer func() { app.Process.Kill(); app.Wait() }()
 	for _, c := range messageCases {
 		t.Run(c.heading, func(t *testing.T) {
-			if c.needs == "root" {
+			switch c.needs {
+			case "strace":
+				testenv.LookPath(t, "strace", "strace")
+			case "root":
 				ok := exec.Command("unshare", "--mount", "setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "true").Run() == nil
 				testenv.Require(t, ok, "cannot become another user in a mount namespace")
 			}

@@ -5,6 +5,9 @@ package faults
 import (
 	"os"
 	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // loadFor returns healthctl load for a process that outlives it.
@@ -116,6 +119,22 @@ func ownedUnit(code, name string, args ...string) func(f *fixture) command {
 	}
 }
 
+// sharedUnit is ownedUnit for a caller in a directory of user other, who has loaded. The
+// group is root's, and everyone may write the error file.
+func sharedUnit(code string, mode uint32, cred *syscall.Credential, name string, args ...string) func(f *fixture) command {
+	const other = 65530
+	return func(f *fixture) command {
+		c := ownedUnit(code, name, args...)(f)
+		must(unix.Chmod(f.path("error"), 0o666))
+		for _, path := range []string{f.path(), f.path("pid"), f.path("identity"), f.path("error")} {
+			must(unix.Chown(path, other, 0))
+		}
+		must(unix.Chmod(f.path(), mode))
+		c.cred = cred
+		return c
+	}
+}
+
 func sets() []scenario {
 	return []scenario{
 		{name: "first set 0", before: unhealthy, after: healthy, code: "0", arrange: ownedUnit("", "set", "0")},
@@ -159,6 +178,10 @@ func sets() []scenario {
 				f.record(f.startProcess().pid, "", "0")
 				return command{argv: f.ctlArgs("set", "42")}
 			}},
+		{name: "set 0 by root in the shared directory of another user", before: unhealthy, after: healthy, code: "0", similar: true,
+			arrange: sharedUnit("42", 0o775, nil, "set", "0")},
+		{name: "set 42 by a stranger in a sticky directory", before: healthy, after: unhealthy, onFailure: unhealthy, mustFail: true, similar: true,
+			arrange: sharedUnit("0", 0o1777, nobody, "set", "42")},
 		{name: "beat over 0", before: healthy, after: healthy, arrange: ownedUnit("0", "beat")},
 		{name: "beat over 42", before: unhealthy, after: unhealthy, similar: true, arrange: ownedUnit("42", "beat")},
 		{name: "beat before the first set", before: unhealthy, after: unhealthy, mustFail: true, similar: true, arrange: ownedUnit("", "beat")},

@@ -345,6 +345,7 @@ var fileCalls = map[uint64]signature{
 	unix.SYS_TRUNCATE: byPath("truncate", 0, true), unix.SYS_FTRUNCATE: byFD("ftruncate", true), unix.SYS_FALLOCATE: byFD("fallocate", true),
 	unix.SYS_FCHMOD: byFD("fchmod", true), unix.SYS_FCHMODAT: byDir("fchmodat", 0, true),
 	unix.SYS_FCHOWN: byFD("fchown", true), unix.SYS_FCHOWNAT: byDir("fchownat", 0, true),
+	unix.SYS_FSETXATTR: byFD("fsetxattr", true), unix.SYS_LGETXATTR: byPath("lgetxattr", 0, false),
 	unix.SYS_UTIMENSAT: byFD("utimensat", true), unix.SYS_FSYNC: byFD("fsync", true), unix.SYS_FDATASYNC: byFD("fdatasync", true),
 	unix.SYS_FLOCK: byFD("flock", false), unix.SYS_EXECVE: byPath("execve", 0, false),
 	unix.SYS_KILL: {"kill", -1, -1, -1, false}, unix.SYS_PIDFD_OPEN: {"pidfd_open", -1, -1, -1, false},
