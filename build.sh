@@ -13,7 +13,8 @@
 # On Linux healthprobe gets the direct entry if its architecture has one: the linker
 # makes main.direct the address where the kernel enters the program
 # (cmd/healthprobe/entry_linux.go). There no garbage collector ever runs, so
-# -wb=false leaves out the write barriers, which would call it.
+# -wb=false leaves out the write barriers, which would call it. healthctl gets the start
+# symbol main.start where it has one (cmd/healthctl/start_linux.go).
 set -eu
 unset CDPATH # with it, cd may go elsewhere, and prints where
 out=${1:?usage: ./build.sh OUTDIR}
@@ -29,7 +30,12 @@ export "GIT_CONFIG_KEY_$n=status.showUntrackedFiles" "GIT_CONFIG_VALUE_$n=normal
 # GOFLAGS may ask for programs that are instrumented: they would not be what a release is.
 build() { go build -cover=false -race=false -msan=false -asan=false -buildmode=exe -trimpath -buildvcs="$vcs" "$@"; }
 
-build -ldflags=-w -o "$out/healthctl" ./cmd/healthctl
+tags= ldflags=-w
+if [ -f "cmd/healthctl/start_$(go env GOOS)_$(go env GOARCH).s" ]; then
+	tags=healthctl_start
+	ldflags="-w -E=main.start"
+fi
+build -tags "$tags" -ldflags "$ldflags" -o "$out/healthctl" ./cmd/healthctl
 # healthprobe is told what the go command has recorded in healthctl: see internal/version.
 recorded=$(go version -m "$out/healthctl")
 version=$(echo "$recorded" | awk '$1 == "mod" { print $3 }')

@@ -3,11 +3,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"syscall"
 
 	"github.com/healthprobe/healthprobe/internal/state"
 	"github.com/healthprobe/healthprobe/writer"
@@ -21,10 +20,10 @@ var execCommand = command{
 becomes COMMAND by execve(2), which keeps the pid and the start time. So CODE is
 set before COMMAND is ready. If it needs a while, start with -set 1 or -no-set,
 and run healthctl set 0 in the container when it is ready.
-`,
+` + signalsNote,
 	exits: `COMMAND's own, or, if COMMAND was not started, 1 a check failed or
 load was refused, 2 wrong usage, 126 COMMAND cannot be executed, 127 it was not
-found.`,
+found, 128+N signal N came before it ran.`,
 	example: `Example, in a Dockerfile (name the unit in the environment, where the probe
 sees it too):
   ENV LIVENESS_UNIT_NAME=web
@@ -52,7 +51,8 @@ func execute(i *invocation) error {
 		return err
 	}
 	inherited := hasChildren() // before the checks start any
-	if err := c.load(u, nil); err != nil {
+	ctx, stop := untilInterrupted(context.Background())
+	if err := c.load(ctx, u, nil); err != nil {
 		return err
 	}
 	// As pid 1 this process is the parent of what the checks left behind, and COMMAND
@@ -60,11 +60,7 @@ func execute(i *invocation) error {
 	if !inherited {
 		reap()
 	}
-	err = become(u, first, argv)
-	if e := u.Reset(); e != nil { // COMMAND will not run
-		err = fmt.Errorf("%w; %w", err, e)
-	}
-	return err
+	return withReset(u, become(u, first, argv, stop)) // COMMAND did not start
 }
 
 // firstState is what exec sets before COMMAND runs.
@@ -116,28 +112,20 @@ func (f *firstState) record(u *writer.Unit) error {
 }
 
 // become records the first state and then becomes the command by execve(2). It
-// returns only if that fails.
-func become(u *writer.Unit, first *firstState, argv []string) error {
-	path, err := exec.LookPath(argv[0])
+// returns only if that fails, or if a signal came before; stop reports that.
+func become(u *writer.Unit, first *firstState, argv []string, stop func() error) error {
+	path, err := lookPath(argv[0])
+	if err == nil {
+		path, err = exec.LookPath(path) // now, before anything is recorded
+	}
 	if err != nil {
-		return execError(u, argv[0], err)
+		return cannotExecute(u.Name(), argv[0], err)
 	}
 	if err := first.record(u); err != nil {
 		return err
 	}
-	return execError(u, argv[0], syscall.Exec(path, argv, os.Environ()))
-}
-
-// execError returns the error for a command that could not be executed. Its exit
-// status is the one that a shell would have.
-func execError(u *writer.Unit, name string, err error) error {
-	status := 126
-	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
-		status = 127
+	if err := stop(); err != nil {
+		return fmt.Errorf("exec %s: %w", u.Name(), err)
 	}
-	var lookup *exec.Error
-	if errors.As(err, &lookup) {
-		err = lookup.Err // the rest would name the command again
-	}
-	return &statusError{fmt.Errorf("exec %s: %s: %w", u.Name(), name, err), status}
+	return cannotExecute(u.Name(), argv[0], replaceProcess(path, argv, environment()))
 }

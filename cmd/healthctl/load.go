@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
@@ -24,7 +25,8 @@ previous process are removed first. Load fails if another live process owns the
 unit. Every check is run with all ARGs, and with LIVENESS_RUNDIR and
 LIVENESS_UNIT_NAME in its environment.
 `,
-	exits: "0 loaded, 1 a check failed or load was refused, 2 wrong usage.",
+	exits: `0 loaded, 1 a check failed or load was refused, 2 wrong usage, 128+N
+signal N ended it.`,
 	example: `Example:
   $ healthctl load -pid $$ -check /checks/database
   healthctl: load web: check /checks/database: exit status 3
@@ -58,7 +60,23 @@ func load(i *invocation) error {
 	if err != nil {
 		return err
 	}
-	return c.load(u, args, last...)
+	ctx, stop := untilInterrupted(context.Background())
+	if err := c.load(ctx, u, args, last...); err != nil {
+		return err
+	}
+	if err := stop(); err != nil { // too late for Load to notice
+		return withReset(u, fmt.Errorf("load %s: %w", u.Name(), err))
+	}
+	return nil
+}
+
+// withReset resets a unit that was loaded for nothing, and returns err, with that of
+// Reset if there is one.
+func withReset(u *writer.Unit, err error) error {
+	if e := u.Reset(); e != nil {
+		return fmt.Errorf("%w; %w", err, e)
+	}
+	return err
 }
 
 // sameParent fails if this process has another parent by now.
@@ -86,7 +104,7 @@ func checkFlags(i *invocation) *checks {
 		c.paths = append(c.paths, path)
 		return nil
 	})
-	i.value("timeout", "D", "how long all checks together may take, such as 10s (default:\nno limit). The check that then runs is killed, but not the\nprocesses that it started", func(s string) (err error) {
+	i.value("timeout", "D", "how long all checks together may take, such as 10s (default:\nno limit); the running check is killed then, with its\nprocess group", func(s string) (err error) {
 		if c.timeout, err = time.ParseDuration(s); err != nil || c.timeout <= 0 {
 			return errors.New("want a duration above 0, such as 10s")
 		}
@@ -97,31 +115,46 @@ func checkFlags(i *invocation) *checks {
 
 // load runs the checks, each with args, then those in last, and records the
 // process if all pass.
-func (c *checks) load(u *writer.Unit, args []string, last ...writer.Check) error {
+func (c *checks) load(ctx context.Context, u *writer.Unit, args []string, last ...writer.Check) error {
 	var list []writer.Check
 	for _, path := range c.paths {
 		list = append(list, writer.Check{Name: path, Run: func(ctx context.Context) error { return c.run(ctx, u, path, args) }})
 	}
-	ctx := context.Background()
 	if c.timeout != 0 {
 		var stop func()
 		ctx, stop = context.WithTimeout(ctx, c.timeout)
 		defer stop()
 	}
-	return u.Load(ctx, append(list, last...)...)
+	err := u.Load(ctx, append(list, last...)...)
+	if errors.Is(err, context.Canceled) { // between two checks
+		err = fmt.Errorf("load %s: %w", u.Name(), context.Cause(ctx))
+	}
+	return err
 }
 
 // run runs one check. Its output goes to standard error, since standard output is
-// healthctl's own.
-func (c *checks) run(ctx context.Context, u *writer.Unit, path string, args []string) error {
+// healthctl's own. It has a process group of its own, so that all of it can be killed.
+func (c *checks) run(ctx context.Context, u *writer.Unit, name string, args []string) error {
+	path, err := lookPath(name)
+	if err != nil {
+		return err
+	}
 	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Args[0] = name
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.Env = append(os.Environ(), state.RunDirEnv+"="+u.RunDir(), state.UnitEnv+"="+u.Name())
-	err := cmd.Run()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		return cmd.Process.Kill() // it may have gone to another group
+	}
+	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
-	case err != nil && ctx.Err() != nil:
+	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("timed out after %v", c.timeout)
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
 	case errors.As(err, &exit) && exit.ExitCode() == 1:
 		return writer.ErrUnhealthy
 	}

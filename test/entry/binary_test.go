@@ -31,8 +31,8 @@ func TestBinary(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := startsAt(file, symbols); got != directSymbol[program == "healthprobe"] {
-					t.Errorf("the kernel enters at %s", got)
+				if got, want := startsAt(file, symbols), entrySymbol(program, arch); got != want {
+					t.Errorf("the kernel enters at %s, want %s", got, want)
 				}
 				if file.Type != elf.ET_EXEC {
 					t.Errorf("is of type %v: a scratch image has no loader that could relocate it", file.Type)
@@ -52,7 +52,18 @@ func TestBinary(t *testing.T) {
 	}
 }
 
-var directSymbol = map[bool]string{true: "main.direct", false: "the runtime's entry"}
+// entrySymbol returns where the kernel should enter a program of a release.
+func entrySymbol(program string, arch testenv.Arch) string {
+	switch {
+	case program == "healthprobe":
+		return "main.direct"
+	case arch.Name == "amd64" || arch.Name == "arm64": // cmd/healthctl/start_linux.go
+		return "main.start"
+	}
+	return runtimeEntry
+}
+
+const runtimeEntry = "the runtime's entry"
 
 // startsAt returns where the kernel enters a program.
 func startsAt(file *elf.File, symbols []elf.Symbol) string {
@@ -63,7 +74,7 @@ func startsAt(file *elf.File, symbols []elf.Symbol) string {
 			return strings.TrimSuffix(s.Name, ".abi0")
 		}
 	}
-	return directSymbol[false]
+	return runtimeEntry
 }
 
 // TestSizes checks that the programs stay small.
@@ -89,20 +100,22 @@ func TestSizes(t *testing.T) {
 	check(plain().program(t, "healthprobe"), 1_900_000) // of which runtime/debug, for the version, brings fmt with 240,000
 }
 
-// TestNoStub checks that build.sh links the runtime entry where there is no other.
+// TestNoStub checks that build.sh links the runtime's entry where there is no other.
 func TestNoStub(t *testing.T) {
 	needsAll(t)
-	file, err := elf.Open(release(testenv.Arch{Name: "mips64le"}).program(t, "healthprobe"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	symbols, err := file.Symbols()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := startsAt(file, symbols); got != directSymbol[false] {
-		t.Errorf("the kernel enters at %s", got)
+	for _, program := range []string{"healthprobe", "healthctl"} {
+		file, err := elf.Open(release(testenv.Arch{Name: "mips64le"}).program(t, program))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		symbols, err := file.Symbols()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := startsAt(file, symbols); got != runtimeEntry {
+			t.Errorf("%s: the kernel enters at %s", program, got)
+		}
 	}
 }
 

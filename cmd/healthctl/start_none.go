@@ -1,0 +1,22 @@
+//go:build unix && !(linux && healthctl_start && (amd64 || arm64) && !race && !msan && !asan)
+
+package main
+
+import (
+	"os/signal"
+	"syscall"
+)
+
+// Without the start symbol (start_linux.go) nobody knows any more how the process was
+// started.
+
+// signalsNote is what exec -h says about it.
+const signalsNote = `In this build, of the signals that are ignored only HUP, INT, CONT, TSTP, TTIN, TTOU
+and 34 stay ignored for COMMAND. In a release for Linux on amd64 or arm64 all do.
+`
+
+func restoreStart() {}
+
+// ignoredAtStart reports whether the process was started with a signal ignored. Of HUP
+// and INT the Go runtime knows, and leaves them so.
+func ignoredAtStart(s syscall.Signal) bool { return signal.Ignored(s) }

@@ -1,0 +1,157 @@
+//go:build linux
+
+package exec
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/healthprobe/healthprobe/internal/testenv"
+)
+
+// starts are the ways of starting a program: what stands before the command.
+var starts = []struct{ name, command, pkg string }{ // pkg is Debian's, of the first word
+	{"nothing", ``, ""},
+	{"sh", `sh -c 'umask 027; ulimit -c 0; ulimit -n 100; exec "$@"' sh`, "dash"},
+	{"child of sh", `sh -c '"$@"; exit $?' sh`, "dash"},
+	{"systemd", `env --ignore-signal=PIPE`, "coreutils"},
+	{"nohup", `nohup`, "coreutils"},
+	{"all ignored", `env --ignore-signal`, "coreutils"},
+	{"all blocked", `env --block-signal`, "coreutils"},
+	{"some of each", `env --ignore-signal=TERM,QUIT,CHLD,URG,USR1,RTMIN,64 --block-signal=HUP,INT,CHLD,SEGV,USR1,WINCH,RTMAX`, "coreutils"},
+	{"pending", `env --block-signal=USR2,WINCH,40 sh -c 'kill -USR2 $$; kill -WINCH $$; kill -40 $$; exec "$@"' sh`, "coreutils"},
+	{"no input", `sh -c 'exec "$@" <&-' sh`, "dash"},
+	{"no output", `sh -c 'exec "$@" <&- >&- 2>&-' sh`, "dash"},
+	{"more descriptors", `sh -c 'exec "$@" 3</dev/null 7>>log' sh`, "dash"},
+	{"chrt", `chrt -f 10`, "util-linux"},
+	{"chrt reset", `chrt -R -f 10`, "util-linux"}, // its threads do not inherit the policy
+	{"chrt batch", `chrt -b 0`, "util-linux"},
+	{"setpriv", `setpriv --pdeathsig TERM --no-new-privs --inh-caps -chown --bounding-set -mknod`, "util-linux"},
+	{"another user", `setpriv --reuid 65532 --regid 65532 --groups 1,2,3 --pdeathsig USR1`, "util-linux"},
+	{"nice", `nice -n 5`, "coreutils"},
+	{"ionice", `ionice -c 2 -n 7`, "util-linux"},
+	{"taskset", `taskset 1`, "util-linux"},
+	{"choom", `choom -n 500 --`, "util-linux"},
+	{"setarch", `setarch --addr-no-randomize`, "util-linux"},
+	{"prlimit", `prlimit --nofile=50:100 --core=1:2 --nproc=900:1000`, "util-linux"},
+	{"setsid", `setsid -w`, "util-linux"},
+	{"alarm", `perl -e 'alarm 1000; exec @ARGV'`, "perl"},
+	{"terminal", `sh -c 'exec script -qec "exec $*" /dev/null' sh`, "bsdutils"},
+}
+
+// hasStart reports whether build.sh gives healthctl its start symbol here: only then
+// healthctl knows the signals and descriptors that the Go runtime has changed.
+var hasStart = slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH)
+
+// TestInvisible compares what a program sees of itself with and without healthctl
+// exec.
+func TestInvisible(t *testing.T) {
+	for build, runs := range runsOf() {
+		t.Run(build, func(t *testing.T) {
+			for _, start := range starts {
+				t.Run(start.name, func(t *testing.T) {
+					t.Parallel()
+					argv := words(start.command)
+					if len(argv) > 0 {
+						testenv.LookPath(t, argv[0], start.pkg)
+					}
+					differences := compare(t, argv, healthctl(t, build), runs)
+					for _, difference := range slices.Sorted(maps.Keys(differences)) {
+						if build == "release" && hasStart || !runtimeChanges.MatchString(difference) {
+							t.Errorf("%d of %d runs: %s", differences[difference], runs, difference)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// runsOf returns how often each build is tried in each way. Whether there is a start symbol
+// does not matter for what depends on chance.
+func runsOf() map[string]int {
+	switch {
+	case testing.Short():
+		return map[string]int{"release": 2, "plain": 2}
+	case os.Getenv("CI") == "true":
+		return map[string]int{"release": 200, "plain": 20}
+	}
+	return map[string]int{"release": 10, "plain": 2}
+}
+
+// compare starts a program without healthctl and then with it, with and without a check
+// in turn, and returns in how many runs it has seen each difference.
+func compare(t *testing.T, start []string, healthctl string, runs int) map[string]int {
+	t.Helper()
+	dir, program := newDir(t), []string{observe(t), "report"}
+	want, err := run(t, dir, slices.Concat(start, program))
+	testenv.Require(t, err == nil, "cannot start a program this way: %v", err)
+	wrappers := [][]string{
+		{healthctl, "exec"},
+		{healthctl, "exec", "-check", "true", "-timeout", "1h", "--"},
+	}
+	differences := map[string]int{}
+	for i := range runs {
+		got, err := run(t, dir, slices.Concat(start, wrappers[i%2], program))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, difference := range got.diff(want) {
+			differences[difference]++
+		}
+	}
+	return differences
+}
+
+// runtimeChanges are the differences of a healthctl without the start symbol.
+var runtimeChanges = regexp.MustCompile(`^(status: \w+: +"Sig(Ign|Blk):|stat: \w+: +"(blocked|sigignore) |fd: \w+: +"[012] )`)
+
+// environment is one that only execve(2) could pass on: a shell and most other
+// programs drop some of its entries.
+func environment(dir string) []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "LIVENESS_RUNDIR=" + filepath.Join(dir, "run"), "LIVENESS_UNIT_NAME=web", "SHELL=/bin/sh",
+		"TWICE=1", "", "TWICE=2", "=unnamed", "novalue", "TWICE", "", "EMPTY=",
+	}
+}
+
+// run starts a command that ends with observe, and returns the report.
+func run(t *testing.T, dir string, argv []string) (report, error) {
+	t.Helper()
+	path, err := exec.LookPath(argv[0])
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	// Package os/exec would correct the environment.
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	process, err := os.StartProcess(path, argv, &os.ProcAttr{Dir: dir, Env: environment(dir), Files: []*os.File{null, log, log}})
+	if err != nil {
+		return nil, err
+	}
+	state, err := process.Wait()
+	if err != nil {
+		return nil, err
+	}
+	printed, err := os.ReadFile(filepath.Join(dir, "report"))
+	if err != nil || !state.Success() {
+		said, _ := os.ReadFile(filepath.Join(dir, "log"))
+		return nil, fmt.Errorf("%v: %v, %w\n%s", argv, state, err, said)
+	}
+	return parseReport(t, string(printed)), os.Remove(filepath.Join(dir, "report"))
+}
