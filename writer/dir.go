@@ -26,7 +26,7 @@ type directory struct {
 	locked   bool
 	uid, gid int           // of the directory, once locked
 	mode     uint32        // of the directory, once locked
-	acts     int           // the process that the call is for, if that is another one; 0: ours
+	process  int           // that the call is for, if it is another than this one, else 0
 	pidOwner int           // the owner of the file pid; 0: root, or there is no such file; -1: not looked up
 	turn     chan struct{} // to receive from at the end; see Unit.lock
 }
@@ -132,7 +132,7 @@ func (d *directory) replace(name string, content []byte) error {
 
 // fill gives the temporary file its owner, mode and content.
 func (d *directory) fill(fd int, content []byte) error {
-	if err := d.own(fd, tempFile, d.stateMode()); err != nil {
+	if err := d.setPermissions(fd, tempFile, d.stateMode()); err != nil {
 		return err
 	}
 	for len(content) > 0 {

@@ -2,11 +2,11 @@
 //
 // # Calls in order
 //
-// Load runs the checks of the environment and, if all pass, records the process.
+// Load runs the startup checks and, if all pass, records the process.
 // Set(0), just before the main loop, reports no error: only now is the unit
 // healthy. Set with any other code, at any time, reports an error, and Set(0)
 // again that the application has recovered. Beat reports that the loop still
-// makes progress. Reset, last in the shutdown, removes the unit's files.
+// makes progress; a loop that may be idle for long beats then, too. Reset, last in the shutdown, removes the unit's files.
 //
 //	u, err := writer.Open()
 //	if err != nil { ... }
@@ -25,15 +25,15 @@
 //
 // # What is promised
 //
-// No probe ever says healthy for a process that has not called Set(0) since its
-// own Load: not after a crash at any point, not on a full disk, not with state
+// No readiness probe ever says healthy for a process that has not called Set(0) since
+// its own Load: not after a crash at any point, not on a full disk, not with state
 // that a previous process with the same pid left behind. And while a process is
 // loaded and its last code was 0, no number of Set(0) and Beat calls makes a
 // probe say unhealthy.
 //
-// The state is kept in files below a directory such as /run/web, whose lock
-// every change takes for the time of a few system calls, and waits for up to 2
-// seconds. The files describe running processes and are never synced to disk:
+// The state is kept in files below a directory such as /run/web. Every change takes
+// the directory's lock for a few system calls, and waits for it up to 2 seconds. The
+// files describe running processes and are never synced to disk:
 // after a power loss they mean nothing, and a file cut short by one is
 // malformed, so unhealthy. The package starts no goroutine and keeps no file
 // open between calls.

@@ -11,9 +11,10 @@ var (
 	ErrNotSet = errors.New("not set yet")
 	// ErrGone: the process that is recorded, or is to be, has exited.
 	ErrGone = errors.New("the process is gone")
-	// ErrOwned: another live process owns the unit, or one that may be alive.
+	// ErrOwned: another live process owns the unit, or it cannot be told whether one
+	// does, or which process this is: the text says which.
 	ErrOwned = errors.New("another process owns the unit")
-	// ErrLocked: another process held the unit's lock for 2 seconds. Try again.
+	// ErrLocked: the unit's lock could not be had within 2 seconds. Try again.
 	ErrLocked = errors.New("the unit is locked")
 )
 
@@ -24,9 +25,10 @@ var ErrUnhealthy = errors.New("not healthy")
 type CheckError struct {
 	Unit string // name of the unit being loaded; "" for a nil Unit
 	Name string // name of the check
-	Err  error  // what the check returned
+	Err  error  // what the check returned, or why it was not run
 }
 
+// Error names the unit, the check and what it returned.
 func (e *CheckError) Error() string {
 	text := "check " + e.Name + ": " + e.Err.Error()
 	if e.Unit == "" {
@@ -44,6 +46,7 @@ type Unhealthy struct {
 	Line  string // what healthprobe prints: "unhealthy: web: error 3: upstream db unreachable"
 }
 
+// Error returns Line.
 func (e *Unhealthy) Error() string { return e.Line }
 
 // nilUnhealthy is the answer of a nil Unit.

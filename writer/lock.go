@@ -130,7 +130,7 @@ func (d *directory) lock(deadline time.Time) (again bool, err error) {
 		return false, err
 	}
 	d.locked = true
-	// The path must still name this directory, and the name this lock.
+	// The path must still name this directory, and the lock file must not have been removed.
 	err = d.do("stat", "", func() error { return unix.Fstatat(unix.AT_FDCWD, d.path, &there, unix.AT_SYMLINK_NOFOLLOW) })
 	if isAbsent(err) || err == nil && !sameFile(&here, &there) {
 		return true, nil
@@ -212,7 +212,7 @@ func (d *directory) openLock() (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err = d.own(d.lockFD, lockFile, d.lockMode()); err != nil {
+	if err = d.setPermissions(d.lockFD, lockFile, d.lockMode()); err != nil {
 		d.discardLock()
 	}
 	return false, err

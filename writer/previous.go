@@ -13,7 +13,7 @@ import (
 
 // previous is the state that a failed set clears: the error file, and what
 // another set, stopped before its rename, is about to put in its place. Open it
-// before checking the owner. load and set never write to a file that exists, so
+// before checking the owner; set.go decides who may clear it. load and set never write to a file that exists, so
 // if the unit changes hands after the check, these are not the new owner's files.
 type previous struct {
 	d     *directory
@@ -42,22 +42,24 @@ func (d *directory) see(name string) seen {
 	return s
 }
 
-// clear makes the error file unhealthy without writing to it. It truncates the
-// file, which works on a full disk and keeps the heartbeat, and removes it if
-// that fails.
+// clear makes the error file unhealthy. It truncates the file, which works on a full
+// disk and keeps the heartbeat, and removes it if that fails.
 func (p *previous) clear() error {
-	err := p.remove(p.temp)
+	temp := p.remove(p.temp)
 	if p.fd >= 0 {
 		truncated := p.d.do("truncate", state.ErrorFile, func() error { return unix.Ftruncate(p.fd, 0) })
 		if closed := p.close(); truncated == nil && closed == nil {
-			return err
+			return temp
 		}
 	}
-	removed := p.remove(p.error)
-	if err != nil && removed != nil {
-		return fmt.Errorf("%w, and %w", err, removed) // on one line
+	err := p.remove(p.error)
+	switch {
+	case temp == nil:
+		return err
+	case err == nil:
+		return temp
 	}
-	return errors.Join(err, removed)
+	return fmt.Errorf("%w, and %w", temp, err) // on one line
 }
 
 // remove removes a file. Without the lock it first makes sure that the name is

@@ -43,17 +43,16 @@ func (u *Unit) set(code int, reason string) error {
 	}
 	defer d.close()
 	before, now := u.recent.Load(), sinceStart()
-	err = u.check(d)
-	if code != 0 && ambiguous(err) { // a failure to read may pass, and a "healthy" would stay
-		err = u.check(d)
+	err = u.checkOwnership(d)
+	if code != 0 && ambiguous(err) { // it may be temporary, and a "healthy" would stay: look once more
+		err = u.checkOwnership(d)
 	}
-	if code != 0 && ambiguous(err) {
-		if u.knows(d) {
-			return d.openPrevious().clearFor(code, err)
-		}
+	switch {
+	case code != 0 && ambiguous(err) && u.knows(d):
+		return d.openPrevious().clearFor(code, err)
+	case code != 0 && ambiguous(err):
 		return d.withState(err)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	if err := d.set(code, reason); err != nil {
@@ -85,7 +84,7 @@ func (d *directory) setReason(code int32, reason string) error {
 }
 
 // setUnlocked is set without the lock, which cause says why: all that it may do
-// is to clear the previous state. That takes no descriptor if none is left.
+// is to clear the previous state. That works without a descriptor, too.
 func (u *Unit) setUnlocked(code int, cause error) error {
 	d, err := openDirectory(u.Dir())
 	if err != nil && code == 0 {
@@ -96,7 +95,7 @@ func (u *Unit) setUnlocked(code int, cause error) error {
 	}
 	defer d.close()
 	previous := d.openPrevious() // before the owner is checked: see there
-	if err := u.check(d); err != nil && !(ambiguous(err) && u.knows(d)) {
+	if err := u.checkOwnership(d); err != nil && !(ambiguous(err) && u.knows(d)) {
 		previous.close()
 		return d.withState(cause)
 	}

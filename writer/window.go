@@ -17,11 +17,11 @@ type window struct{ end time.Duration } // as sinceStart counts
 func (w *window) covers(now time.Duration) bool { return w != nil && now < w.end }
 
 // openWindow remembers a heartbeat that was made at now, unless a window was
-// opened or ended since before was read: a call that failed meanwhile must not be
-// covered up.
-func (u *Unit) openWindow(before *window, now time.Duration) {
+// opened or ended since the caller saw the last one: a call that failed meanwhile must
+// not be covered up.
+func (u *Unit) openWindow(seen *window, now time.Duration) {
 	if !u.anyOwner {
-		u.recent.CompareAndSwap(before, &window{now + beatWindow})
+		u.recent.CompareAndSwap(seen, &window{now + beatWindow})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 
 	"github.com/healthprobe/healthprobe/internal/state"
@@ -60,7 +61,8 @@ func execute(i *invocation) error {
 	if !inherited {
 		reap()
 	}
-	return withReset(u, become(u, first, argv, stop)) // COMMAND did not start
+	err = become(u, first, argv, stop) // returns only if COMMAND did not start
+	return withReset(u, err)
 }
 
 // firstState is what exec sets before COMMAND runs.
@@ -116,7 +118,7 @@ func (f *firstState) record(u *writer.Unit) error {
 func become(u *writer.Unit, first *firstState, argv []string, stop func() error) error {
 	path, err := lookPath(argv[0])
 	if err == nil {
-		path, err = exec.LookPath(path) // now, before anything is recorded
+		path, err = exec.LookPath(path) // that it is executable, before anything is recorded
 	}
 	if err != nil {
 		return cannotExecute(u.Name(), argv[0], err)
@@ -128,4 +130,18 @@ func become(u *writer.Unit, first *firstState, argv []string, stop func() error)
 		return fmt.Errorf("exec %s: %w", u.Name(), err)
 	}
 	return cannotExecute(u.Name(), argv[0], replaceProcess(path, argv, environment()))
+}
+
+// cannotExecute returns the error for a COMMAND that did not start, with the exit status
+// that shells have for it.
+func cannotExecute(unit, command string, err error) error {
+	status := 126
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+		status = 127
+	}
+	var lookup *exec.Error
+	if errors.As(err, &lookup) {
+		err = lookup.Err
+	}
+	return &statusError{fmt.Errorf("exec %s: %s: %w", unit, command, err), status}
 }

@@ -16,7 +16,7 @@ func printUsage() {
 		fmt.Printf("  %-8s %s\n", c.name, c.summary)
 	}
 	fmt.Print("\nhealthctl COMMAND -h explains a command. All but install and version take\n")
-	forUnit().printFlags()
+	sharedFlags().printFlags()
 	fmt.Print(`
 Exit status: 0 done, 1 failed or refused, 2 wrong usage.
 

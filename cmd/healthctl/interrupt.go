@@ -15,10 +15,10 @@ import (
 // untilInterrupted returns a context that ends when somebody tells this process to end: by
 // HUP, INT, QUIT or TERM, but for those that are ignored. Its cause is then the error
 // for main. Without it, these signals end the process at once and leave a check
-// running. As pid 1 they would end it as wrong usage does, because there a signal that
-// would kill has no effect.
+// running. For pid 1 the kernel ignores their default action, and the Go runtime then
+// exits with status 2, which is that of wrong usage.
 //
-// stop makes the signals do that again, and returns the error if one came before.
+// stop restores the default action, and returns the error if a signal came before.
 func untilInterrupted(parent context.Context) (ctx context.Context, stop func() error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals, done := make(chan os.Signal, 1), make(chan struct{})

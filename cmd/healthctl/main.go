@@ -63,14 +63,14 @@ func dispatch(args []string) error {
 			return c.run(newInvocation(&c, args))
 		}
 	}
-	if forUnit().isFlag(name) {
+	if sharedFlags().isFlag(name) {
 		return wrongCommand("flags must come after the command: " + name)
 	}
 	return wrongCommand(fmt.Sprintf("unknown command %q", name))
 }
 
-// forUnit returns an invocation with the flags that most commands share.
-func forUnit() *invocation {
+// sharedFlags returns an invocation with the flags that most commands share.
+func sharedFlags() *invocation {
 	i := newInvocation(&command{}, nil)
 	i.unitFlags()
 	return i
@@ -110,7 +110,7 @@ func (e *statusError) Unwrap() error { return e.err }
 var errUnhealthy = errors.New("a unit is unhealthy")
 
 // report prints an error, on one line, and returns the exit status for it.
-// Nothing else knows exit statuses, except that exec has two of its own.
+// Nothing else knows exit statuses, but for the special ones: a statusError.
 func report(err error) int {
 	var usage usageError
 	var special *statusError

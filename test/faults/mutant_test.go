@@ -211,7 +211,7 @@ var mutants = []mutant{
 		violation: "set reported success for a unit",
 	},
 	{
-		name: "an owner of unknown status is replaced", file: "writer/owner.go",
+		name: "an owner of unknown status is replaced", file: "writer/ownership.go",
 		old:       "case o.id.Pid == 0, o.process.Ended():\n\t\treturn nil",
 		new:       "case o.id.Pid == 0, o.process.Ended(), o.process.Status == state.Unknown:\n\t\treturn nil",
 		foundBy:   inScenarios("load, another live owner"),
@@ -267,7 +267,7 @@ var mutants = []mutant{
 		violation: "healthy, unlike both before and after",
 	},
 	{
-		name: "set does not check the owner", file: "writer/owner.go",
+		name: "set does not check the owner", file: "writer/ownership.go",
 		old:       "\treturn u.checkOwner(o)\n",
 		new:       "\tu.checkOwner(o)\n\treturn nil\n",
 		foundBy:   inRace("load while the previous process still sets 0"),

@@ -50,6 +50,9 @@ var sequences = []sequence{
 	{"root loads for the application in a sticky directory of its group", directory(0, sharedGID, 0o1770), joined, []step{
 		{root, load, true}, {root, set0, true}, {joined, set3, true}, {member, set0, false}, {joined, reset, true},
 	}},
+	{"another user calls for root's process in a sticky directory", directory(0, 0, 0o1777), root, []step{
+		{loner, load, true}, {loner, set0, true}, {root, set0, true}, {loner, set3, true}, {loner, reset, true},
+	}},
 	{"a second member of the group sets 0", directory(appUID, sharedGID, 0o2770), joined, []step{
 		{joined, load, true}, {joined, set0, true}, {member, set0, true}, {joined, beat, true}, {member, beat, true}, {joined, set3, true},
 	}},

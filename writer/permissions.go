@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/healthprobe/healthprobe/internal/state"
 	"github.com/healthprobe/healthprobe/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -27,9 +28,9 @@ func (d *directory) sticky() bool { return d.mode&unix.S_ISVTX != 0 }
 func (d *directory) stateMode() uint32 { return 0o644 | d.mode&0o022 }
 func (d *directory) lockMode() uint32  { return 0o600 | d.mode&0o022 | d.mode&0o022<<1 }
 
-// own makes a new file, which nobody uses yet, one that all can change who may
-// write the directory, whatever the umask.
-func (d *directory) own(fd int, name string, mode uint32) error {
+// setPermissions gives a new file, which nobody uses yet, the owner, group, mode and ACL
+// that let everyone change it who may write the directory, whatever the umask.
+func (d *directory) setPermissions(fd int, name string, mode uint32) error {
 	var st unix.Stat_t
 	if err := d.do("stat", name, func() error { return unix.Fstat(fd, &st) }); err != nil {
 		return err
@@ -39,31 +40,29 @@ func (d *directory) own(fd int, name string, mode uint32) error {
 			return err
 		}
 	}
-	uid, gid, heir := int(st.Uid), int(st.Gid), d.uid
+	uid, gid, wanted := int(st.Uid), int(st.Gid), d.uid
 	if name != lockFile && (uid == 0 || d.sticky()) {
-		heir = d.heir()
+		wanted = d.fileOwner()
 	}
-	if uid == 0 && (heir != 0 || gid != d.gid) {
-		given, err := d.chown(fd, name, heir, d.gid)
-		if err != nil {
-			return err
-		}
-		if given {
-			uid, gid = heir, d.gid
-		}
+	given := false
+	var err error
+	if uid == 0 && (wanted != 0 || gid != d.gid) {
+		given, err = d.chown(fd, name, wanted, d.gid)
 	}
-	if gid != d.gid {
-		given, err := d.chown(fd, name, -1, d.gid)
-		if err != nil {
-			return err
-		}
-		if given {
+	switch {
+	case given:
+		uid, gid = wanted, d.gid
+	case err == nil && gid != d.gid:
+		if given, err = d.chown(fd, name, -1, d.gid); given {
 			gid = d.gid
 		}
 	}
-	if d.sticky() && d.acts != 0 && uid != heir && heir != 0 && heir != d.uid {
+	if err != nil {
+		return err
+	}
+	if d.sticky() && d.process != 0 && uid != wanted && wanted != 0 && wanted != d.uid {
 		return refuse(unix.EPERM, "uid %d cannot make %s: %s has the sticky bit, so the application's user, uid %d, could not replace it: run this as uid %d, or take that bit away (chmod -t %s)",
-			os.Geteuid(), d.file(name), d.path, heir, heir, d.path)
+			os.Geteuid(), d.file(name), d.path, wanted, wanted, d.path)
 	}
 	return d.share(fd, name, uid, gid, mode)
 }
@@ -78,17 +77,17 @@ func (d *directory) chown(fd int, name string, uid, gid int) (given bool, err er
 	return err == nil, err
 }
 
-// heir is the user to whom root gives the files that it makes: the owner of pid, who
-// has loaded, or else that of the directory. With the sticky bit it is first of all
-// the user of the process that we act for, who must be able to replace them.
-func (d *directory) heir() int {
-	if d.sticky() && d.acts != 0 {
-		if uid := d.writer(d.acts); uid > 0 {
+// fileOwner returns the user to whom root gives the files that it makes: the owner of
+// pid, who has loaded, or else that of the directory. With the sticky bit it is first
+// of all the user of the process that the call is for, who must be able to replace them.
+func (d *directory) fileOwner() int {
+	if d.sticky() && d.process != 0 {
+		if uid := d.writingUser(d.process); uid > 0 {
 			return uid
 		}
 	}
 	if d.pidOwner < 0 {
-		d.pidOwner = d.stamp("pid").uid
+		d.pidOwner = d.stamp(state.PidFile).uid
 	}
 	if d.pidOwner > 0 {
 		return d.pidOwner
@@ -96,9 +95,9 @@ func (d *directory) heir() int {
 	return d.uid
 }
 
-// writer returns the user of a process, if the bits of the directory's mode let it
-// write there; else 0. Root is 0 too: it may yet become another user.
-func (d *directory) writer(pid int) (uid int) {
+// writingUser returns the user of a process, if the bits of the directory's mode let
+// it write there; else 0. Root is 0 too: it may yet become another user.
+func (d *directory) writingUser(pid int) (uid int) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
@@ -169,7 +168,7 @@ func (d *directory) mayMake() error {
 	}
 	defer unix.Unlinkat(d.fd, tempFile, 0)
 	defer sys.Close(fd)
-	return d.own(fd, tempFile, d.stateMode())
+	return d.setPermissions(fd, tempFile, d.stateMode())
 }
 
 // mayRemove returns an error if one of the files is another user's, and the sticky

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -88,18 +87,4 @@ func lookPath(name string) (path string, err error) {
 		err = fmt.Errorf("%w, which is not set: looked in %s", err, defaultPath)
 	}
 	return "", &exec.Error{Name: name, Err: err}
-}
-
-// cannotExecute returns the error for a COMMAND that did not start, with the exit status
-// that shells have for it.
-func cannotExecute(unit, command string, err error) error {
-	status := 126
-	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
-		status = 127
-	}
-	var lookup *exec.Error
-	if errors.As(err, &lookup) {
-		err = lookup.Err
-	}
-	return &statusError{fmt.Errorf("exec %s: %s: %w", unit, command, err), status}
 }

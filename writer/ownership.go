@@ -102,9 +102,9 @@ func (s stamp) settled() bool {
 	return s.inode != 0 && time.Since(time.Unix(0, s.changed)) > time.Second
 }
 
-// check returns an error unless the recorded process is the one that the Unit acts
+// checkOwnership returns an error unless the recorded process is the one that the Unit acts
 // for, and alive.
-func (u *Unit) check(d *directory) error {
+func (u *Unit) checkOwnership(d *directory) error {
 	if u.anyOwner || u.pid != os.Getpid() {
 		return u.readAndCheck(d)
 	}
@@ -142,7 +142,7 @@ func (u *Unit) knows(d *directory) bool {
 // actFor notes for which process the call is.
 func (d *directory) actFor(pid int) {
 	if pid != os.Getpid() {
-		d.acts = pid
+		d.process = pid
 	}
 }
 
