@@ -2,11 +2,14 @@ import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -62,7 +65,7 @@ public final class Worker {
         }
         // load records the process that starts it, which is this JVM. It also removes what the previous
         // run left. Without it the unit never becomes healthy: end.
-        if (!healthctl("load")) {
+        if (healthctl("load") != 0) {
             log("not loaded");
             System.exit(1);
         }
@@ -109,33 +112,32 @@ public final class Worker {
     }
 
     /**
-     * Runs healthctl and returns whether it did what it was told.
+     * Runs healthctl and returns its exit status, or -1 if it did not run to its end.
      *
      * <p>There is no shell: the arguments are a list, so a reason may hold anything. healthctl prints its
      * own errors. It ends by itself, after 2 seconds at most if it has to wait for another writer; the
-     * timeout is for a machine that is in trouble. Neither is a reason to stop working: the probe sees
-     * the state.
+     * timeout is for a machine that is in trouble.
      */
-    static boolean healthctl(String... args) {
+    static int healthctl(String... args) {
         List<String> command = new ArrayList<>(List.of(args));
         command.add(0, HEALTHCTL);
         try {
             Process process = new ProcessBuilder(command).inheritIO().start();
             if (process.waitFor(10, TimeUnit.SECONDS)) {
-                return process.exitValue() == 0;
+                return process.exitValue();
             }
             process.destroyForcibly();
             log(HEALTHCTL + " " + args[0] + " takes too long");
-        } catch (IOException | InterruptedException e) {
+        } catch (IOException | InterruptedException | OutOfMemoryError e) { // the last: no thread to wait with
             log(e);
         }
-        return false;
+        return -1;
     }
 
     /** What the unit says. Only the main loop uses it. */
     static final class Health {
-        /** The file whose modification time is the heartbeat. */
-        private final Path error;
+        private final Path error; // its modification time is the heartbeat
+        private final Path pid;
 
         private State recorded; // the last state that was set, or null if that is not known
         private long beaten; // when error was last set or touched
@@ -146,6 +148,7 @@ public final class Worker {
                 unit = Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
             }
             error = Path.of(env("LIVENESS_RUNDIR", "/run"), unit, "error");
+            pid = error.resolveSibling("pid");
         }
 
         /** Sets the state if it has changed, or if the last set failed. Else it beats. */
@@ -156,11 +159,39 @@ public final class Worker {
             }
             // -pid makes healthctl refuse if another process has the unit now.
             String code = Integer.toString(state.code());
-            boolean done = state.reason().isEmpty()
+            int status = state.reason().isEmpty()
                     ? healthctl("set", "-pid", PID, "--", code)
                     : healthctl("set", "-pid", PID, "--", code, state.reason());
-            recorded = done ? state : null; // null: the next turn tries again
+            // If set ran and failed (1), it has cleared the old state itself where it may. If it did
+            // not run, or crashed because it could not start a thread (2), the old 0 is still there.
+            if (state.code() != 0 && status != 0 && status != 1) {
+                clear();
+            }
+            recorded = status == 0 ? state : null; // null: the next turn tries again
             beaten = System.nanoTime();
+        }
+
+        /**
+         * Empties the file error, so that no old 0 is left: the probe takes that for unhealthy. It starts
+         * no process, so it works at the limit of processes too. It never makes the file, and follows no
+         * link. The file is opened before the look at pid: if another process loads after that, this is no
+         * longer the file that the probe reads.
+         */
+        private void clear() {
+            LinkOption noLinks = LinkOption.NOFOLLOW_LINKS;
+            try {
+                if (!Files.isRegularFile(error, noLinks) || !Files.isRegularFile(pid, noLinks)) {
+                    return; // to open a FIFO would wait for its other end
+                }
+                try (FileChannel file = FileChannel.open(error, StandardOpenOption.WRITE, noLinks)) {
+                    if (Files.getAttribute(error, "unix:nlink", noLinks).equals(1) && Files.readString(pid).strip().equals(PID)) {
+                        file.truncate(0);
+                        Files.setLastModifiedTime(error, FileTime.from(Instant.now())); // truncate leaves an empty file as it is
+                    }
+                }
+            } catch (IOException e) {
+                log(e);
+            }
         }
 
         /**

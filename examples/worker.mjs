@@ -35,21 +35,17 @@ const HEALTHCTL = process.env.HEALTHCTL || "/healthctl";
 const BEAT_EVERY = (Number(process.env.MAX_AGE || 60) * 1000) / 10; // in ms
 const PID = String(process.pid);
 
-// The file whose modification time is the heartbeat.
-const ERROR = path.join(
-  process.env.LIVENESS_RUNDIR || "/run",
-  process.env.LIVENESS_UNIT_NAME || os.hostname(),
-  "error",
-);
+const UNIT = path.join(process.env.LIVENESS_RUNDIR || "/run", process.env.LIVENESS_UNIT_NAME || os.hostname());
+const ERROR = path.join(UNIT, "error"); // its modification time is the heartbeat
 
 const log = (...words) => console.error("worker:", ...words);
 
-// healthctl runs healthctl and tells whether it did what it was told.
+// healthctl runs healthctl and returns its exit status, or null if it did not run to its end.
 //
 // There is no shell: the arguments are a list, so a reason may hold anything.
 // healthctl prints its own errors. It ends by itself, after 2 seconds at most if
 // it has to wait for another writer; the timeout is for a machine that is in
-// trouble. Neither is a reason to stop working: the probe sees the state.
+// trouble.
 //
 // spawn, and not spawnSync, so that requests are answered meanwhile.
 async function healthctl(...args) {
@@ -57,10 +53,30 @@ async function healthctl(...args) {
     const child = spawn(HEALTHCTL, args, { stdio: ["ignore", "inherit", "inherit"], timeout: 10_000, killSignal: "SIGKILL" });
     const [status, killed] = await once(child, "exit"); // throws if it cannot be started
     if (killed) log(`${HEALTHCTL} ${args[0]}: ${killed}`);
-    return status === 0;
+    return status;
   } catch (error) {
     log(error.message);
-    return false;
+    return null;
+  }
+}
+
+// clear empties the file error, so that no old 0 is left: the probe takes that for
+// unhealthy. It starts no process, so it works at the limit of processes too. It
+// never makes the file, follows no link and does not wait for the other end of a
+// FIFO. The file is opened before the look at pid: if another process loads after
+// that, this is no longer the file that the probe reads.
+async function clear() {
+  const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  let error;
+  try {
+    error = await fs.open(ERROR, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+    const status = await error.stat();
+    const pid = await fs.readFile(path.join(UNIT, "pid"), { encoding: "utf8", flag: O_RDONLY | O_NOFOLLOW | O_NONBLOCK });
+    if (status.isFile() && status.nlink === 1 && pid.trim() === PID) await error.truncate(0);
+  } catch (failure) {
+    log(failure.message);
+  } finally {
+    await error?.close();
   }
 }
 
@@ -77,8 +93,11 @@ const health = {
       return;
     }
     // -pid makes healthctl refuse if another process has the unit now.
-    const done = await healthctl("set", "-pid", PID, "--", String(code), ...(reason ? [reason] : []));
-    this.recorded = done ? state : null; // null: the next turn tries again
+    const status = await healthctl("set", "-pid", PID, "--", String(code), ...(reason ? [reason] : []));
+    // If set ran and failed (1), it has cleared the old state itself where it may. If it did not
+    // run, or crashed because it could not start a thread (2), the old 0 is still there.
+    if (code !== 0 && status !== 0 && status !== 1) await clear();
+    this.recorded = status === 0 ? state : null; // null: the next turn tries again
     this.beaten = performance.now();
   },
 
@@ -163,7 +182,7 @@ try {
 }
 // load records the process that starts it, which is this one. It also removes what
 // the previous run left. Without it the unit never becomes healthy: end.
-if (!(await healthctl("load"))) {
+if ((await healthctl("load")) !== 0) {
   log("not loaded");
   process.exit(1);
 }

@@ -25,6 +25,7 @@ import http.server
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -37,12 +38,11 @@ HEALTHCTL = os.environ.get("HEALTHCTL") or "/healthctl"
 BEAT_EVERY = float(os.environ.get("MAX_AGE") or 60) / 10
 PID = str(os.getpid())
 
-# The file whose modification time is the heartbeat.
-ERROR = os.path.join(
+UNIT = os.path.join(
     os.environ.get("LIVENESS_RUNDIR") or "/run",
     os.environ.get("LIVENESS_UNIT_NAME") or os.uname().nodename,
-    "error",
 )
+ERROR = os.path.join(UNIT, "error")  # its modification time is the heartbeat
 
 
 def log(*words):
@@ -50,18 +50,39 @@ def log(*words):
 
 
 def healthctl(*args):
-    """Runs healthctl and returns whether it did what it was told.
+    """Runs healthctl and returns its exit status, or None if it did not run to its end.
 
     There is no shell: the arguments are a list, so a reason may hold anything.
     healthctl prints its own errors. It ends by itself, after 2 seconds at most
     if it has to wait for another writer; the timeout is for a machine that is
-    in trouble. Neither is a reason to stop working: the probe sees the state.
+    in trouble.
     """
     try:
-        return subprocess.run([HEALTHCTL, *args], stdin=subprocess.DEVNULL, timeout=10).returncode == 0
+        return subprocess.run([HEALTHCTL, *args], stdin=subprocess.DEVNULL, timeout=10).returncode
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         log(error)
-        return False
+        return None
+
+
+def clear():
+    """Empties the file error, so that no old 0 is left: the probe takes that for unhealthy.
+
+    It starts no process, so it works at the limit of processes too. It never makes
+    the file, and follows no link. The file is opened before the look at pid: if
+    another process loads after that, this is no longer the file that the probe reads.
+    """
+    try:
+        with open(ERROR, "wb", opener=existing) as error, open(os.path.join(UNIT, "pid"), "rb", opener=existing) as pid:
+            status = os.fstat(error.fileno())
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and pid.read(64).strip() == PID.encode():
+                os.ftruncate(error.fileno(), 0)
+    except OSError as error:
+        log(error)
+
+
+def existing(path, flags):
+    """Opens a file that exists, without waiting for the other end of a FIFO."""
+    return os.open(path, flags & os.O_ACCMODE | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 class Health:
@@ -79,8 +100,12 @@ class Health:
             return
         # -pid makes healthctl refuse if another process has the unit now. Behind "--"
         # no reason is taken for a flag.
-        done = healthctl("set", "-pid", PID, "--", str(code), *([reason] if reason else []))
-        self.recorded = state if done else None  # None: the next turn tries again
+        status = healthctl("set", "-pid", PID, "--", str(code), *([reason] if reason else []))
+        # If set ran and failed (1), it has cleared the old state itself where it may. If it did
+        # not run, or crashed because it could not start a thread (2), the old 0 is still there.
+        if code != 0 and status not in (0, 1):
+            clear()
+        self.recorded = state if status == 0 else None  # None: the next turn tries again
         self.beaten = time.monotonic()
 
     def beat(self):
@@ -174,7 +199,7 @@ def main():
         sys.exit(f"worker: {error}")
     # load records the process that starts it, which is this one. It also removes
     # what the previous run left. Without it the unit never becomes healthy: end.
-    if not healthctl("load"):
+    if healthctl("load") != 0:
         sys.exit("worker: not loaded")
 
     server = Server(("", PORT), Handler)

@@ -99,8 +99,8 @@ func set(unit *writer.Unit, upstream bool, failure error) error {
 }
 
 // report logs an error of package writer, and reports whether there was none. It
-// is no reason to stop working: the probe sees the state itself, and the next
-// turn tries again.
+// is no reason to stop working: a set of an error that failed has cleared the old
+// state where it can, and says what the file holds now. The next turn tries again.
 func report(err error) (ok bool) {
 	if err != nil {
 		log.Print(err)

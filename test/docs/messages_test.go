@@ -84,6 +84,7 @@ var messageCases = []messageCase{
 	{"Wrong usage", `healthctl exec -no-set -set 1 true`, ""},
 	{"Wrong usage", `healthctl exec -no-set -reason starting true`, ""},
 	{"Wrong usage", `healthctl start`, ""},
+	{"runtime: failed to create new OS thread", `prlimit --nproc=1 setpriv --reuid=59000 --regid=59000 --clear-groups healthctl set 3 2>&1 | head -n 1`, "root"},
 	{"A healthy unit", `load; put 0; healthprobe -v`, ""},
 	{"A healthy unit", `load; put 0; rm web/identity; healthprobe -v`, ""},
 	{"CheckError", `printf '#!/bin/sh\nexit 1\n' >db; chmod +x db; PATH=$PWD:$PATH; healthctl load -pid $APP -check db`, ""},
