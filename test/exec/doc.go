@@ -9,6 +9,6 @@
 //
 //	go test ./test/exec -run TestInvisible/release/chrt -v
 //
-// The tests start each program many times, because some differences depend on which
-// thread of the Go runtime executes the program: 200 times with CI=true.
+// Each program is started many times, because some differences depend on which thread of
+// the Go runtime executes it: with CI=true mostly 200 times.
 package exec

@@ -16,34 +16,39 @@ import (
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
 
-// starts are the ways of starting a program: what stands before the command.
-var starts = []struct{ name, command, pkg string }{ // pkg is Debian's, of the first word
-	{"nothing", ``, ""},
-	{"sh", `sh -c 'umask 027; ulimit -c 0; ulimit -n 100; exec "$@"' sh`, "dash"},
-	{"child of sh", `sh -c '"$@"; exit $?' sh`, "dash"},
-	{"systemd", `env --ignore-signal=PIPE`, "coreutils"},
-	{"nohup", `nohup`, "coreutils"},
-	{"all ignored", `env --ignore-signal`, "coreutils"},
-	{"all blocked", `env --block-signal`, "coreutils"},
-	{"some of each", `env --ignore-signal=TERM,QUIT,CHLD,URG,USR1,RTMIN,64 --block-signal=HUP,INT,CHLD,SEGV,USR1,WINCH,RTMAX`, "coreutils"},
-	{"pending", `env --block-signal=USR2,WINCH,40 sh -c 'kill -USR2 $$; kill -WINCH $$; kill -40 $$; exec "$@"' sh`, "coreutils"},
-	{"no input", `sh -c 'exec "$@" <&-' sh`, "dash"},
-	{"no output", `sh -c 'exec "$@" <&- >&- 2>&-' sh`, "dash"},
-	{"more descriptors", `sh -c 'exec "$@" 3</dev/null 7>>log' sh`, "dash"},
-	{"chrt", `chrt -f 10`, "util-linux"},
-	{"chrt reset", `chrt -R -f 10`, "util-linux"}, // its threads do not inherit the policy
-	{"chrt batch", `chrt -b 0`, "util-linux"},
-	{"setpriv", `setpriv --pdeathsig TERM --no-new-privs --inh-caps -chown --bounding-set -mknod`, "util-linux"},
-	{"another user", `setpriv --reuid 65532 --regid 65532 --groups 1,2,3 --pdeathsig USR1`, "util-linux"},
-	{"nice", `nice -n 5`, "coreutils"},
-	{"ionice", `ionice -c 2 -n 7`, "util-linux"},
-	{"taskset", `taskset 1`, "util-linux"},
-	{"choom", `choom -n 500 --`, "util-linux"},
-	{"setarch", `setarch --addr-no-randomize`, "util-linux"},
-	{"prlimit", `prlimit --nofile=50:100 --core=1:2 --nproc=900:1000`, "util-linux"},
-	{"setsid", `setsid -w`, "util-linux"},
-	{"alarm", `perl -e 'alarm 1000; exec @ARGV'`, "perl"},
-	{"terminal", `sh -c 'exec script -qec "exec $*" /dev/null' sh`, "bsdutils"},
+// starts are the ways of starting a program: what stands before the command. Those that
+// are rare are tried less often. pkg is Debian's, of the first word.
+var starts = []struct {
+	name, command, pkg string
+	rare               bool
+}{
+	{"sh", `sh -c 'umask 027; ulimit -c 0; ulimit -n 100; exec "$@"' sh`, "dash", false},
+	{"systemd", `env --ignore-signal=PIPE`, "coreutils", false},
+	{"chrt", `chrt -f 10`, "util-linux", false},
+	{"chrt reset", `chrt -R -f 10`, "util-linux", false}, // its threads do not inherit the policy
+	{"setpriv", `setpriv --pdeathsig TERM --no-new-privs --inh-caps -chown --bounding-set -mknod`, "util-linux", false},
+	{"nice", `nice -n 5`, "coreutils", false},
+	{"ionice", `ionice -c 2 -n 7`, "util-linux", false},
+	{"taskset", `taskset 1`, "util-linux", false},
+	{"terminal", `sh -c 'exec script -qec "exec $*" /dev/null' sh`, "bsdutils", false},
+
+	{"nothing", ``, "", true},
+	{"child of sh", `sh -c '"$@"; exit $?' sh`, "dash", true},
+	{"nohup", `nohup`, "coreutils", true},
+	{"all ignored", `env --ignore-signal`, "coreutils", true},
+	{"all blocked", `env --block-signal`, "coreutils", true},
+	{"some of each", `env --ignore-signal=TERM,QUIT,CHLD,URG,USR1,RTMIN,64 --block-signal=HUP,INT,CHLD,SEGV,USR1,WINCH,RTMAX`, "coreutils", true},
+	{"pending", `env --block-signal=USR2,WINCH,40 sh -c 'kill -USR2 $$; kill -WINCH $$; kill -40 $$; exec "$@"' sh`, "coreutils", true},
+	{"no input", `sh -c 'exec "$@" <&-' sh`, "dash", true},
+	{"no output", `sh -c 'exec "$@" <&- >&- 2>&-' sh`, "dash", true},
+	{"more descriptors", `sh -c 'exec "$@" 3</dev/null 7>>log' sh`, "dash", true},
+	{"chrt batch", `chrt -b 0`, "util-linux", true},
+	{"another user", `setpriv --reuid 65532 --regid 65532 --groups 1,2,3 --pdeathsig USR1`, "util-linux", true},
+	{"choom", `choom -n 500 --`, "util-linux", true},
+	{"setarch", `setarch --addr-no-randomize`, "util-linux", true},
+	{"prlimit", `prlimit --nofile=50:100 --core=1:2 --nproc=900:1000`, "util-linux", true},
+	{"setsid", `setsid -w`, "util-linux", true},
+	{"alarm", `perl -e 'alarm 1000; exec @ARGV'`, "perl", true},
 }
 
 // hasStart reports whether build.sh gives healthctl its start symbol here: only then
@@ -53,7 +58,7 @@ var hasStart = slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH)
 // TestInvisible compares what a program sees of itself with and without healthctl
 // exec.
 func TestInvisible(t *testing.T) {
-	for build, runs := range runsOf() {
+	for build := range builds {
 		t.Run(build, func(t *testing.T) {
 			for _, start := range starts {
 				t.Run(start.name, func(t *testing.T) {
@@ -61,6 +66,13 @@ func TestInvisible(t *testing.T) {
 					argv := words(start.command)
 					if len(argv) > 0 {
 						testenv.LookPath(t, argv[0], start.pkg)
+					}
+					runs := 200
+					if start.rare || build == "plain" || os.Getenv("CI") != "true" {
+						runs = 10
+					}
+					if testing.Short() {
+						runs = 2
 					}
 					differences := compare(t, argv, healthctl(t, build), runs)
 					for _, difference := range slices.Sorted(maps.Keys(differences)) {
@@ -72,18 +84,6 @@ func TestInvisible(t *testing.T) {
 			}
 		})
 	}
-}
-
-// runsOf returns how often each build is tried in each way. Whether there is a start symbol
-// does not matter for what depends on chance.
-func runsOf() map[string]int {
-	switch {
-	case testing.Short():
-		return map[string]int{"release": 2, "plain": 2}
-	case os.Getenv("CI") == "true":
-		return map[string]int{"release": 200, "plain": 20}
-	}
-	return map[string]int{"release": 10, "plain": 2}
 }
 
 // compare starts a program without healthctl and then with it, with and without a check

@@ -31,14 +31,14 @@ type directory struct {
 }
 
 var directories = []directory{
-	{"internal/state", 20, ""},
+	{"internal/state", 14, ""},
 	{"internal/sys", 5, ""},
-	{"internal/sys", 10, directTag},
-	{"internal/text", 15, ""},
-	{"internal/verdict", 24, ""},
-	{"writer", 36, ""},
-	{"cmd/healthctl", 25, ""},
-	{"cmd/healthprobe", 15, ""},
+	{"internal/sys", 8, directTag},
+	{"internal/text", 10, ""},
+	{"internal/verdict", 16, ""},
+	{"writer", 28, ""},
+	{"cmd/healthctl", 18, ""},
+	{"cmd/healthprobe", 10, ""},
 }
 
 // directTag is the build tag of the direct entry.
