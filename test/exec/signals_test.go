@@ -96,7 +96,7 @@ func TestIgnoredDuringCheck(t *testing.T) {
 	}
 	status := func(build, ignored string) int {
 		t.Helper()
-		cmd := exec.Command("env", "--ignore-signal="+ignored, healthctl(t, build), "exec", "-check", check, "--", "sh", "-c", "exit 7")
+		cmd := exec.Command("env", "--default-signal", "--ignore-signal="+ignored, healthctl(t, build), "exec", "-check", check, "--", "sh", "-c", "exit 7")
 		cmd.Env = environment(dir)
 		out, err := cmd.CombinedOutput()
 		t.Logf("%s: %v\n%s", build, err, out)
