@@ -31,14 +31,14 @@ type directory struct {
 }
 
 var directories = []directory{
-	{"internal/state", 14, ""},
-	{"internal/sys", 5, ""},
-	{"internal/sys", 8, directTag},
-	{"internal/text", 10, ""},
-	{"internal/verdict", 16, ""},
-	{"writer", 28, ""},
-	{"cmd/healthctl", 18, ""},
-	{"cmd/healthprobe", 10, ""},
+	{"internal/state", 8, ""},
+	{"internal/sys", 3, ""},
+	{"internal/sys", 4, directTag},
+	{"internal/text", 6, ""},
+	{"internal/verdict", 9, ""},
+	{"writer", 14, ""},
+	{"cmd/healthctl", 9, ""},
+	{"cmd/healthprobe", 6, ""},
 }
 
 // directTag is the build tag of the direct entry.

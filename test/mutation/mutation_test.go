@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	long = flag.Bool("long", false, "try a sample of more than a hundred mutants")
+	long = flag.Bool("long", false, "try a sample of about sixty mutants")
 	all  = flag.Bool("all", false, "try every mutant")
 	only = flag.String("only", "", "try the mutants whose name matches this regular expression")
 )
