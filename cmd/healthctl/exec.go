@@ -118,7 +118,7 @@ func (f *firstState) record(u *writer.Unit) error {
 func become(u *writer.Unit, first *firstState, argv []string, stop func() error) error {
 	path, err := lookPath(argv[0])
 	if err == nil {
-		path, err = exec.LookPath(path) // that it is executable, before anything is recorded
+		path, err = checkExecutable(path) // before anything is recorded
 	}
 	if err != nil {
 		return cannotExecute(u.Name(), argv[0], err)

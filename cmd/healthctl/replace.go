@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -78,7 +79,7 @@ func lookPath(name string) (path string, err error) {
 		if dir == "" {
 			dir = "."
 		}
-		if path, err := exec.LookPath(dir + "/" + name); err == nil {
+		if path, err := checkExecutable(dir + "/" + name); err == nil {
 			return path, nil
 		}
 	}
@@ -87,4 +88,15 @@ func lookPath(name string) (path string, err error) {
 		err = fmt.Errorf("%w, which is not set: looked in %s", err, defaultPath)
 	}
 	return "", &exec.Error{Name: name, Err: err}
+}
+
+// checkExecutable returns the path of a program, if it can be executed. It looks again if a
+// signal interrupts it, which exec.LookPath does not.
+func checkExecutable(path string) (string, error) {
+	for {
+		found, err := exec.LookPath(path)
+		if !errors.Is(err, syscall.EINTR) {
+			return found, err
+		}
+	}
 }
