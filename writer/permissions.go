@@ -152,14 +152,20 @@ func (d *directory) share(fd int, name string, uid, gid int, mode uint32) error 
 	case !otherGroup && byGroup: // whose owner is in its group, as far as we can know
 		return nil
 	}
+	if !otherOwner {
+		return refuse(unix.EPERM, "uid %d cannot make %s so that gid %d, the group of %s, can change it: run this as one of them (root needs CAP_CHOWN)",
+			os.Geteuid(), d.file(name), d.gid, d.path)
+	}
 	return refuse(unix.EPERM, "uid %d cannot make %s so that uid %d, who owns %s, can change it: run this as uid %d (root needs CAP_CHOWN)",
 		os.Geteuid(), d.file(name), d.uid, d.path, d.uid)
 }
 
 // mayMake returns an error if we cannot make files that the application can change, so
-// that a load removes nothing then. In a directory of our own we can.
+// that a load removes nothing then. In a directory of our own, or of our own group as well
+// if that may write, we can.
 func (d *directory) mayMake() error {
-	if d.uid == os.Geteuid() && !d.sticky() {
+	ourGroup := d.mode&0o020 == 0 || d.mode&unix.S_ISGID != 0 || d.gid == os.Getegid()
+	if d.uid == os.Geteuid() && ourGroup && !d.sticky() {
 		return nil
 	}
 	fd, err := d.create()

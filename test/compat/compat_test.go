@@ -9,8 +9,11 @@
 package compat
 
 import (
+	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +31,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	flag.Set("test.parallel", strconv.Itoa(4*runtime.NumCPU())) // applications and checkers wait for each other
 	os.Exit(run(m))
 }
 

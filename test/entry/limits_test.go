@@ -42,7 +42,7 @@ func TestExhaustion(t *testing.T) {
 }
 
 // checkAnswers runs the direct entries by way of the command limit, if there is one:
-// they must be right in every run. With CI=true these are 200, and 3 in the slow machines
+// they must be right in every run. With CI=true these are 25, and 3 in the slow machines
 // of test/integration/machine. The runtime entry may fail, so its count is only logged.
 func checkAnswers(t *testing.T, limit []string, how invocation) {
 	t.Helper()
@@ -51,7 +51,7 @@ func checkAnswers(t *testing.T, limit []string, how invocation) {
 	case os.Getenv(testenv.PrebuiltEnv) != "":
 		times, few = 3, 1
 	case testenv.CI() && !testing.Short():
-		times = 200
+		times = 25
 	}
 	countRight := func(e entry, times int, flags func(*fixture) []string) (right int, wrong result) {
 		e.argv = append(slices.Clip(limit), e.argv...)

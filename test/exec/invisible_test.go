@@ -67,7 +67,7 @@ func TestInvisible(t *testing.T) {
 					if len(argv) > 0 {
 						testenv.LookPath(t, argv[0], start.pkg)
 					}
-					runs := 200
+					runs := 50
 					if start.rare || build == "plain" || os.Getenv("CI") != "true" {
 						runs = 10
 					}

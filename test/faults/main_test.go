@@ -22,7 +22,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var long = flag.Bool("long", false, "try every point and every mutant, and run each load test for a minute")
+var (
+	long  = flag.Bool("long", false, "try every mutant and every point, but of similar scenarios one in four, and run each load test for 20 seconds")
+	every = flag.Bool("every", false, "with -long: every point of similar scenarios too")
+)
 
 // scratch is the directory of the programs and of all run directories. It is
 // readable by everyone, because some tests probe as another user.
@@ -153,7 +156,7 @@ func newHarness(t *testing.T) *harness {
 	if err := buildOnce(); err != nil {
 		t.Fatal(err)
 	}
-	return &harness{programs: built, every: *long}
+	return &harness{programs: built, every: *every}
 }
 
 func (h *harness) countPoint() {
@@ -179,15 +182,19 @@ func (h *harness) enough() bool {
 	return h.wanted != "" && len(h.violations) > 0
 }
 
-// sampled reports whether to try point n of a kind: every point, or one in oneOf
-// in the short form. Each kind has another sample, and it is the same in each run.
-func (h *harness) sampled(kind string, n, oneOf int) bool {
-	if h.every {
+// sampled reports whether to try point n of a kind: one in similar in the long form,
+// and in the short form one in oneOf of these. Each kind has another sample, and it is
+// the same in each run.
+func (h *harness) sampled(kind string, n, oneOf, similar int) bool {
+	switch {
+	case h.every:
 		return true
+	case *long:
+		oneOf = 1
 	}
 	f := fnv.New32a()
 	f.Write([]byte(kind))
-	return (n+int(f.Sum32()%1000))%oneOf == 0
+	return (n+int(f.Sum32()%1000))%(oneOf*similar) == 0
 }
 
 // run runs jobs on locked OS threads, because a tracee is bound to the thread
@@ -195,7 +202,7 @@ func (h *harness) sampled(kind string, n, oneOf int) bool {
 func (h *harness) run(jobs []func()) {
 	queue := make(chan func())
 	var workers sync.WaitGroup
-	for range runtime.NumCPU() {
+	for range h.workers() {
 		workers.Go(func() {
 			runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 			for job := range queue {
@@ -210,6 +217,16 @@ func (h *harness) run(jobs []func()) {
 	}
 	close(queue)
 	workers.Wait()
+}
+
+// workers is how many jobs run at once: each waits most of the time, for the programs
+// that it stops. In a pid namespace where pids are used again they take them from each
+// other.
+func (h *harness) workers() int {
+	if os.Getenv(insideEnv) != "" {
+		return runtime.NumCPU()
+	}
+	return 3 * runtime.NumCPU()
 }
 
 // runJob turns a panic of job into a violation, so that the test still cleans up.

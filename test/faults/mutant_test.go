@@ -33,6 +33,7 @@ func TestMutants(t *testing.T) {
 				}
 				t.Skip("needs -long")
 			}
+			t.Parallel()
 			m.run(t)
 		})
 	}

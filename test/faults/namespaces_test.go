@@ -37,8 +37,11 @@ func inNamespaces(t *testing.T) bool {
 		return true
 	}
 	testenv.Require(t, os.Geteuid() == 0, "creating namespaces needs root")
+	if err := buildOnce(); err != nil {
+		t.Fatal(err)
+	}
 	counts := filepath.Join(t.TempDir(), "tally")
-	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", fmt.Sprintf("-long=%v", *long))
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", fmt.Sprintf("-long=%v", *long), fmt.Sprintf("-every=%v", *every))
 	cmd.Env = append(os.Environ(), insideEnv+"="+t.Name(), scratchEnv+"="+scratch, tallyEnv+"="+counts)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
 	out, err := cmd.CombinedOutput()
@@ -124,8 +127,11 @@ func (f *fixture) withReusedPid(c command) command {
 
 // startWithReusedPid starts a process with the pid of a previous application.
 func (f *fixture) startWithReusedPid() *process {
-	pid := f.runAndKill()
-	for range 1000 {
+	var pid int
+	for try := range 1000 {
+		if try%100 == 0 { // the first time, and when a thread of this test has that pid
+			pid = f.runAndKill()
+		}
 		must(nextPid(pid))
 		p := f.start(exec.Command("sleep", "1000"))
 		if p.pid == pid {

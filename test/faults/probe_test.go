@@ -57,7 +57,7 @@ func (p *probeCase) run(h *harness) {
 	}
 	for _, e := range []unix.Errno{unix.EIO, unix.EACCES, unix.ENOMEM, unix.ESTALE, unix.EMFILE, unix.ENFILE, unix.EINTR} {
 		for _, c := range calls {
-			if !mayFail(c) || !h.sampled(p.name+e.Error(), c.n, 7) || h.enough() {
+			if !mayFail(c) || !h.sampled(p.name+e.Error(), c.n, 7, 1) || h.enough() {
 				continue
 			}
 			if c.name == "execve" || c.name == "write" {

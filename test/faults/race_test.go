@@ -47,7 +47,7 @@ func (h *harness) runRaces(list []race) {
 				h.violationf("%s: saw only %d calls", r.name, calls)
 			}
 			for n := 1; n <= calls+1 && !h.enough(); n++ {
-				if h.sampled(r.name, n, 11) {
+				if h.sampled(r.name, n, 11, 1) {
 					r.run(h, n)
 				}
 			}

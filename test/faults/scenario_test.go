@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -24,10 +25,10 @@ type scenario struct {
 	mustFail   bool    // the command must fail even without a fault
 	self       bool    // the command runs in the recorded process, which ends with it
 	blocksLoad bool    // the next load fails too, because something is in its way
-	similar    bool    // to another scenario: the short form tries fewer points
+	similar    bool    // to another scenario: fewer points are tried
 }
 
-// sampleFactor returns how many times fewer points the short form tries.
+// sampleFactor returns how many times fewer points are tried.
 func (s *scenario) sampleFactor() int {
 	if s.similar {
 		return 4
@@ -125,15 +126,27 @@ type attempt struct {
 
 func (s *scenario) attempt(h *harness) *attempt {
 	f := h.newFixture()
-	a := &attempt{scenario: s, fixture: f, cmd: s.arrange(f)}
-	if a.cmd.countFrom == nil {
-		a.cmd.countFrom = isOwnWork(f.runDir)
-	}
-	return a
+	return &attempt{scenario: s, fixture: f, cmd: s.arrange(f)}
 }
 
-func (a *attempt) trace(decide func(call) action) error {
+func (a *attempt) trace(decide func(call) action) (err error) {
+	for range 10 {
+		if err = a.traceOnce(decide); !errors.Is(err, errPidTaken) {
+			break
+		}
+		a.cmd = a.arrange(a.fixture) // which needs another pid
+	}
+	if err != nil {
+		a.errorf("the tracer: %v", err)
+	}
+	return err
+}
+
+func (a *attempt) traceOnce(decide func(call) action) (err error) {
 	t := &tracer{argv: a.cmd.argv, cred: a.cmd.cred, pid: a.cmd.pid, onStart: a.cmd.onStart, countFrom: a.cmd.countFrom}
+	if t.countFrom == nil {
+		t.countFrom = isOwnWork(a.runDir)
+	}
 	t.decide = func(c call) action {
 		if !a.began {
 			a.began = true
@@ -146,11 +159,7 @@ func (a *attempt) trace(decide func(call) action) error {
 		}
 		return decide(c)
 	}
-	var err error
 	a.end, err = t.run()
-	if err != nil {
-		a.errorf("the tracer: %v", err)
-	}
 	return err
 }
 
@@ -244,7 +253,7 @@ func (s *scenario) freeze(h *harness) (calls []call) {
 			calls = append(calls, c)
 			return action{}
 		}
-		if h.sampled(s.name, c.n, 3*s.sampleFactor()) {
+		if h.sampled(s.name, c.n, 3, s.sampleFactor()) {
 			a.where = "frozen " + c.String()
 			h.countPoint()
 			a.checkInterrupted(true)
@@ -287,7 +296,7 @@ func (a *attempt) checkError(failed bool) {
 // points returns a job for each call that the fault applies to.
 func (s *scenario) points(h *harness, f *fault, calls []call) (jobs []func()) {
 	for _, c := range calls {
-		if f.applies(c) && h.sampled(s.name+f.name, c.n, f.oneOf*s.sampleFactor()) {
+		if f.applies(c) && h.sampled(s.name+f.name, c.n, f.oneOf, s.sampleFactor()) {
 			jobs = append(jobs, func() { s.inject(h, f, c) })
 		}
 	}

@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -78,6 +79,10 @@ func (t *tracer) run() (traceResult, error) {
 	return p.end, err
 }
 
+// errPidTaken: another process or thread has the pid that the program must get, and
+// keeps it. It may be a thread of this test.
+var errPidTaken = errors.New("the pid is taken")
+
 // spawn starts the program, stopped, in its own process group. wait then waits
 // for all threads of this program and for no other process.
 func (t *tracer) spawn(stderr uintptr) (pid int, err error) {
@@ -91,7 +96,7 @@ func (t *tracer) spawn(stderr uintptr) (pid int, err error) {
 		Files: []uintptr{null.Fd(), null.Fd(), stderr},
 		Sys:   &syscall.SysProcAttr{Ptrace: true, Setpgid: true, Credential: t.cred},
 	}
-	for range 1000 {
+	for range 100 {
 		if t.pid != 0 {
 			if err := nextPid(t.pid); err != nil {
 				return 0, err
@@ -111,7 +116,7 @@ func (t *tracer) spawn(stderr uintptr) (pid int, err error) {
 		wait(pid, &status)
 	}
 	if t.pid != 0 && pid != t.pid {
-		return 0, fmt.Errorf("could not get pid %d again", t.pid)
+		return 0, errPidTaken
 	}
 	return pid, unix.PtraceSetOptions(pid, unix.PTRACE_O_TRACESYSGOOD|unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_TRACEEXEC|unix.PTRACE_O_EXITKILL)
 }

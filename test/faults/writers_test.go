@@ -17,7 +17,7 @@ import (
 // loadTime returns how long each test puts load on the unit.
 func loadTime() time.Duration {
 	if *long {
-		return time.Minute
+		return 20 * time.Second
 	}
 	return time.Second / 2
 }

@@ -31,14 +31,14 @@ type directory struct {
 }
 
 var directories = []directory{
-	{"internal/state", 8, ""},
-	{"internal/sys", 3, ""},
-	{"internal/sys", 4, directTag},
-	{"internal/text", 6, ""},
-	{"internal/verdict", 9, ""},
-	{"writer", 14, ""},
-	{"cmd/healthctl", 9, ""},
-	{"cmd/healthprobe", 6, ""},
+	{"internal/state", 6, ""},
+	{"internal/sys", 2, ""},
+	{"internal/sys", 3, directTag},
+	{"internal/text", 4, ""},
+	{"internal/verdict", 6, ""},
+	{"writer", 10, ""},
+	{"cmd/healthctl", 6, ""},
+	{"cmd/healthprobe", 4, ""},
 }
 
 // directTag is the build tag of the direct entry.

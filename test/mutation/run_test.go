@@ -10,9 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/healthprobe/healthprobe/internal/testenv"
 )
@@ -20,12 +23,16 @@ import (
 // laboratory runs tests on mutants.
 type laboratory struct {
 	root  string
-	tests string // a directory with the compiled tests of test/script and test/docs
+	tests string                  // a directory with the compiled tests of test/script and test/docs
+	took  map[stage]time.Duration // how long a stage takes here without a mutant
 }
+
+// atOnce is how many mutants are tried at once.
+var atOnce = runtime.NumCPU() + 1
 
 func newLaboratory(t *testing.T, root string) *laboratory {
 	t.Helper()
-	lab := &laboratory{root, t.TempDir()}
+	lab := &laboratory{root: root, tests: t.TempDir()}
 	cmd := exec.Command("go", "test", "-c", "-o", lab.tests+"/", "./test/script", "./test/docs")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -79,18 +86,41 @@ func (lab *laboratory) requirePass(t *testing.T) {
 	if err := os.WriteFile(overlay, []byte("{}"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	passed := map[stage]bool{}
+	var all []stage
 	for _, d := range directories {
-		for _, s := range stages(d.path + "/main.go") {
-			if passed[s] {
-				continue
+		for _, s := range append(stages(d.path+"/main.go"), stages(d.path+"/direct_linux.go")...) {
+			if !slices.Contains(all, s) {
+				all = append(all, s)
 			}
-			out, failed, err := lab.runStage(s, overlay)
-			if failed || err != nil {
-				t.Fatalf("%v fails without a mutant: %v\n%s", s, err, out)
-			}
-			passed[s] = true
 		}
+	}
+	took := map[stage]time.Duration{}
+	var mu sync.Mutex
+	queue := make(chan stage)
+	var group sync.WaitGroup
+	for range atOnce {
+		group.Go(func() {
+			for s := range queue {
+				started := time.Now()
+				out, failed, err := lab.runStage(s, overlay)
+				if failed || err != nil {
+					t.Errorf("%v fails without a mutant: %v\n%s", s, err, out)
+				}
+				mu.Lock()
+				took[s] = time.Since(started)
+				mu.Unlock()
+				t.Logf("%.1fs %v", time.Since(started).Seconds(), s)
+			}
+		})
+	}
+	for _, s := range all {
+		queue <- s
+	}
+	close(queue)
+	group.Wait()
+	lab.took = took
+	if t.Failed() {
+		t.FailNow()
 	}
 }
 
@@ -116,10 +146,14 @@ func (lab *laboratory) try(m mutant, dir string) (found, output string, err erro
 // runStage runs the tests of a stage. GOFLAGS tells the go command about the overlay,
 // also where tests build the programs.
 func (lab *laboratory) runStage(s stage, overlay string) (output string, failed bool, err error) {
-	argv := []string{"go", "test", "-count=1", "-vet=off", "-failfast", "-timeout=30s", "-tags=" + s.tags, "./" + s.pkg}
+	limit := 2 * time.Minute
+	if took, ok := lab.took[s]; ok { // a mutant may run forever
+		limit = 20*time.Second + 3*took
+	}
+	argv := []string{"go", "test", "-count=1", "-vet=off", "-failfast", fmt.Sprintf("-timeout=%v", limit), "-tags=" + s.tags, "./" + s.pkg}
 	dir := lab.root
 	if s.run != "" { // the mutant is in what they build, so they themselves are compiled once
-		argv = []string{filepath.Join(lab.tests, filepath.Base(s.pkg)+".test"), "-test.failfast", "-test.timeout=120s", "-test.run=" + s.run}
+		argv = []string{filepath.Join(lab.tests, filepath.Base(s.pkg)+".test"), "-test.failfast", fmt.Sprintf("-test.timeout=%v", limit), "-test.run=" + s.run}
 		dir = filepath.Join(lab.root, s.pkg)
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)

@@ -4,6 +4,7 @@ package script
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,7 +38,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 
 // TestMain adds programs, which the scripts run like any other.
 func TestMain(m *testing.M) {
-	syscall.Umask(0o022) // scripts switch to other users, who have to find the files
+	syscall.Umask(0o022)                                        // scripts switch to other users, who have to find the files
+	flag.Set("test.parallel", strconv.Itoa(4*runtime.NumCPU())) // scripts wait more than they compute
 	testscript.Main(m, map[string]func(){
 		"endings":    endings,
 		"leaderless": leaderless,

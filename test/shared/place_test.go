@@ -115,7 +115,10 @@ type place struct {
 
 // unsure reports whether it takes an ACL for a user to make a file that all can change
 // who may write the directory, and there may be none.
-func (p *place) unsure(u *user) bool { return p.noACLs && u.noChown && p.uid != 0 }
+func (p *place) unsure(u *user) bool {
+	otherGroup := p.mode.bits&0o020 != 0 && p.mode.bits&unix.S_ISGID == 0 && !u.in(p.gid)
+	return p.noACLs && u.noChown && (p.uid != u.uid || otherGroup)
+}
 
 // works reports whether a call for the application's unit is to work. foreign reports
 // whether a file that it replaces or removes is not the caller's.

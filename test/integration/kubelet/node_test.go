@@ -214,7 +214,7 @@ func logged(err error, name string) error {
 }
 
 // containerdConfig runs where the test may do less than root can: restrict_oom_score_adj and
-// disable_apparmor make no difference to a probe.
+// disable_apparmor make no difference to a probe. The runtime named untrusted is for TestPids.
 const containerdConfig = `version = 2
 root = "%[1]s/containerd"
 [grpc]
@@ -233,6 +233,10 @@ root = "%[1]s/containerd"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.crun]
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.crun.options]
+      BinaryName = "crun"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.untrusted]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.untrusted.options]
       BinaryName = "crun"
 `
 
