@@ -113,11 +113,20 @@ func (d *directory) stamp(name string) stamp {
 
 // replace replaces a file. Readers see the old one or the new one.
 func (d *directory) replace(name string, content []byte) error {
+	return d.replaceDated(name, content, nil)
+}
+
+// replaceDated gives the new file a modification time; nil is now.
+func (d *directory) replaceDated(name string, content []byte, modified *unix.Timespec) error {
 	fd, err := d.create()
 	if err != nil {
 		return err
 	}
 	err = d.fill(fd, content)
+	if err == nil && modified != nil {
+		times := []unix.Timespec{*modified, *modified}
+		err = d.do("touch", tempFile, func() error { return unix.UtimesNanoAt(d.fd, tempFile, times, unix.AT_SYMLINK_NOFOLLOW) })
+	}
 	if e := unix.Close(fd); err == nil && e != nil { // NFS reports a full disk here
 		err = &os.PathError{Op: "close", Path: d.file(tempFile), Err: e}
 	}

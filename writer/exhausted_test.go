@@ -19,13 +19,7 @@ import (
 // TestNoDescriptorLeft: an error code takes the 0 away however few descriptors are
 // left, and leaves the files of the next owner alone.
 func TestNoDescriptorLeft(t *testing.T) {
-	const inside = "HEALTHPROBE_NO_DESCRIPTORS"
-	if os.Getenv(inside) == "" { // apart, since other tests need descriptors
-		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-		cmd.Env = append(os.Environ(), inside+"=1")
-		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-			t.Errorf("%v\n%s", err, out)
-		}
+	if !apart(t) {
 		return
 	}
 	for name, options := range map[string][]writer.Option{"this process": nil, "another one": {writer.WithPid(os.Getppid())}} {
@@ -64,6 +58,55 @@ func TestNoDescriptorLeft(t *testing.T) {
 		t.Errorf("of another owner: %v", err)
 	}
 	want(t, u, "")
+}
+
+// TestReportWithoutDescriptors: a report of not ready takes its own 0 away as well, and
+// leaves somebody's code alone. Once there are descriptors, the next report counts.
+func TestReportWithoutDescriptors(t *testing.T) {
+	if !apart(t) {
+		return
+	}
+	for left := range 5 {
+		for _, somebodys := range []bool{false, true} {
+			dir := t.TempDir()
+			must(t, open(t, dir, writer.WithPid(os.Getppid())).Load(context.Background()))
+			r := &reporter{Unit: open(t, dir, writer.WithPid(os.Getppid())), t: t}
+			r.mustRecord(0, "")
+			if somebodys {
+				must(t, r.somebody().SetReason(9, "draining"))
+			}
+			free := exhaust(t, left)
+			err := r.record(3, "", true)
+			free()
+			now := r.held("error")
+			if somebodys && now != "9" || !somebodys && (err == nil && now != "3" || err != nil && now == "0") {
+				t.Errorf("%d left, somebody's code %v: %v, and there is %q", left, somebodys, err, now)
+			}
+			if left == 0 && !errors.Is(err, syscall.EMFILE) {
+				t.Errorf("without descriptors: %v", err)
+			}
+			r.mustRecord(0, "")
+			if want := map[bool]string{true: "9", false: "0"}[somebodys]; r.held("error") != want {
+				t.Errorf("%d left: when it is ready again there is %q, want %q", left, r.held("error"), want)
+			}
+		}
+	}
+}
+
+// apart runs the calling test again in a process of its own, since other tests need
+// descriptors, and reports whether this is that process.
+func apart(t *testing.T) bool {
+	t.Helper()
+	const inside = "HEALTHPROBE_NO_DESCRIPTORS"
+	if os.Getenv(inside) != "" {
+		return true
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), inside+"=1")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	return false
 }
 
 // exhaust leaves so many descriptors, until free.

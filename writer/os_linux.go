@@ -10,3 +10,13 @@ func touch(fd, _ int, _ string) error {
 	}
 	return nil
 }
+
+// birth returns when a file was made, in nanoseconds since 1970, or 0 where that is not
+// known.
+func birth(dir int, path string) int64 {
+	var st unix.Statx_t
+	if unix.Statx(dir, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BTIME, &st) != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return 0
+	}
+	return st.Btime.Sec*1e9 + int64(st.Btime.Nsec)
+}

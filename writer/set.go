@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/healthprobe/healthprobe/internal/state"
+	"golang.org/x/sys/unix"
 )
 
 // Set records the application's error code: 0 is healthy, any other code up to
@@ -63,13 +64,16 @@ func (u *Unit) set(code int, reason string) error {
 }
 
 // set writes the reason and then the code.
-func (d *directory) set(code int, reason string) error {
+func (d *directory) set(code int, reason string) error { return d.setDated(code, reason, nil) }
+
+// setDated is set with the time of the last heartbeat; nil is now.
+func (d *directory) setDated(code int, reason string, heartbeat *unix.Timespec) error {
 	if code < 0 || code > state.MaxNumber {
 		return fmt.Errorf("code %d is out of range: want 0 to %d", code, state.MaxNumber)
 	}
 	d.setReason(int32(code), reason) // best effort: the code is valid without its reason, or with an old one
 	var buf [state.ErrorLimit]byte
-	return d.replace(state.ErrorFile, state.FormatNumber(&buf, int32(code)))
+	return d.replaceDated(state.ErrorFile, state.FormatNumber(&buf, int32(code)), heartbeat)
 }
 
 func (d *directory) setReason(code int32, reason string) error {

@@ -44,13 +44,21 @@ func execute(i *invocation) error {
 	if len(argv) == 0 || argv[0] == "" {
 		return i.wrong("no COMMAND")
 	}
-	if problem := first.problem(); problem != "" {
-		return i.wrong("%s", problem)
+	for _, problem := range []string{first.problem(), c.problem()} {
+		if problem != "" {
+			return i.wrong("%s", problem)
+		}
 	}
 	u, err := i.open()
 	if err != nil {
 		return err
 	}
+	return loadAndBecome(i.command.name, u, c, argv, func() ([]string, error) { return environment(), first.record(u) })
+}
+
+// loadAndBecome loads the unit for this process, which then becomes argv by execve(2). It
+// returns only if that fails. last comes just before, and returns the environment.
+func loadAndBecome(op string, u *writer.Unit, c *checks, argv []string, last func() (env []string, err error)) error {
 	inherited := hasChildren() // before the checks start any
 	ctx, stop := untilInterrupted(context.Background())
 	if err := c.load(ctx, u, nil); err != nil {
@@ -61,8 +69,7 @@ func execute(i *invocation) error {
 	if !inherited {
 		reap()
 	}
-	err = become(u, first, argv, stop) // returns only if COMMAND did not start
-	return withReset(u, err)
+	return withReset(u, become(op, u.Name(), argv, last, stop))
 }
 
 // firstState is what exec sets before COMMAND runs.
@@ -113,35 +120,44 @@ func (f *firstState) record(u *writer.Unit) error {
 	return u.SetReason(f.code, f.reason)
 }
 
-// become records the first state and then becomes the command by execve(2). It
-// returns only if that fails, or if a signal came before; stop reports that.
-func become(u *writer.Unit, first *firstState, argv []string, stop func() error) error {
+// become becomes the command by execve(2). It returns only if that fails, or if a signal
+// came before; stop reports that.
+func become(op, unit string, argv []string, last func() (env []string, err error), stop func() error) error {
 	path, err := lookPath(argv[0])
 	if err == nil {
 		path, err = checkExecutable(path) // before anything is recorded
 	}
 	if err != nil {
-		return cannotExecute(u.Name(), argv[0], err)
+		return cannotExecute(op, unit, argv[0], err)
 	}
-	if err := first.record(u); err != nil {
+	env, err := last()
+	if err != nil {
 		return err
 	}
 	if err := stop(); err != nil {
-		return fmt.Errorf("exec %s: %w", u.Name(), err)
+		return fmt.Errorf("%s %s: %w", op, unit, err)
 	}
-	return cannotExecute(u.Name(), argv[0], replaceProcess(path, argv, environment()))
+	return cannotExecute(op, unit, argv[0], replaceProcess(path, argv, env))
 }
 
-// cannotExecute returns the error for a COMMAND that did not start, with the exit status
-// that shells have for it.
-func cannotExecute(unit, command string, err error) error {
-	status := 126
+// cannotExecute returns the error for a COMMAND that did not start.
+func cannotExecute(op, unit, command string, err error) error {
+	return &statusError{fmt.Errorf("%s %s: %s: %w", op, unit, command, withoutLookup(err)), commandStatus(err)}
+}
+
+// commandStatus returns the exit status that shells have for a program that did not start.
+func commandStatus(err error) int {
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
-		status = 127
+		return 127
 	}
+	return 126
+}
+
+// withoutLookup returns err without the name that was looked up.
+func withoutLookup(err error) error {
 	var lookup *exec.Error
 	if errors.As(err, &lookup) {
-		err = lookup.Err
+		return lookup.Err
 	}
-	return &statusError{fmt.Errorf("exec %s: %s: %w", unit, command, err), status}
+	return err
 }

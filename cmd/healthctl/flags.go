@@ -9,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/healthprobe/healthprobe/internal/state"
 	"github.com/healthprobe/healthprobe/writer"
@@ -45,6 +46,16 @@ func (i *invocation) value(name, placeholder, help string, set func(string) erro
 func (i *invocation) toggle(name, help string) *bool {
 	i.help = append(i.help, flagHelp{"-" + name, help})
 	return i.flags.Bool(name, false, "")
+}
+
+// duration defines a flag for a time above 0.
+func (i *invocation) duration(name, help string, d *time.Duration) {
+	i.value(name, "D", help, func(s string) (err error) {
+		if *d, err = time.ParseDuration(s); err != nil || *d <= 0 {
+			return errors.New("want a duration above 0, such as 10s")
+		}
+		return nil
+	})
 }
 
 // unitFlags defines -rundir and -unit.

@@ -42,6 +42,9 @@ func load(i *invocation) error {
 	if err != nil {
 		return err
 	}
+	if problem := c.problem(); problem != "" {
+		return i.wrong("%s", problem)
+	}
 	if len(args) > 0 && len(c.paths) == 0 {
 		return i.wrong("unexpected argument %q: arguments are for checks, and there is no -check", args[0])
 	}
@@ -93,6 +96,7 @@ func sameParent(parent int) writer.Check {
 type checks struct {
 	paths   []string
 	timeout time.Duration // 0 is none
+	retry   time.Duration // between two runs of a check that fails; 0: it is run once
 }
 
 func checkFlags(i *invocation) *checks {
@@ -104,13 +108,20 @@ func checkFlags(i *invocation) *checks {
 		c.paths = append(c.paths, path)
 		return nil
 	})
-	i.value("timeout", "D", "how long all checks together may take, such as 10s (default:\nno limit); the running check is killed then, with its\nprocess group", func(s string) (err error) {
-		if c.timeout, err = time.ParseDuration(s); err != nil || c.timeout <= 0 {
-			return errors.New("want a duration above 0, such as 10s")
-		}
-		return nil
-	})
+	i.duration("timeout", "how long all checks together may take, such as 10s (default:\nno limit); the running check is killed then, with its\nprocess group", &c.timeout)
+	i.duration("retry", "run a check that fails again every D, until -timeout, such as\nto wait for a database; not one that cannot be executed", &c.retry)
 	return c
+}
+
+// problem returns what is wrong with the combination of flags, or "".
+func (c *checks) problem() string {
+	switch {
+	case c.retry != 0 && c.timeout == 0:
+		return "-retry needs -timeout D"
+	case c.retry != 0 && len(c.paths) == 0:
+		return "-retry needs -check PATH"
+	}
+	return ""
 }
 
 // load runs the checks, each with args, then those in last, and records the
@@ -118,7 +129,7 @@ func checkFlags(i *invocation) *checks {
 func (c *checks) load(ctx context.Context, u *writer.Unit, args []string, last ...writer.Check) error {
 	var list []writer.Check
 	for _, path := range c.paths {
-		list = append(list, writer.Check{Name: path, Run: func(ctx context.Context) error { return c.run(ctx, u, path, args) }})
+		list = append(list, writer.Check{Name: path, Run: func(ctx context.Context) error { return c.try(ctx, u, path, args) }})
 	}
 	if c.timeout != 0 {
 		var stop func()
@@ -130,6 +141,35 @@ func (c *checks) load(ctx context.Context, u *writer.Unit, args []string, last .
 		err = fmt.Errorf("load %s: %w", u.Name(), context.Cause(ctx))
 	}
 	return err
+}
+
+// try runs a check, and with -retry again until it passes.
+func (c *checks) try(ctx context.Context, u *writer.Unit, path string, args []string) error {
+	var before error // of the last run that failed by itself
+	for {
+		err := c.run(ctx, u, path, args)
+		switch {
+		case err != nil && before != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
+			return fmt.Errorf("still failing after %v: %w", c.timeout, before)
+		case err == nil || c.retry == 0 || !mayPass(err):
+			return err
+		}
+		before = err
+		select {
+		case <-time.After(c.retry):
+		case <-ctx.Done(): // the next run does not begin
+		}
+	}
+}
+
+// mayPass reports whether a check that failed with err may pass later: it has run, and
+// neither it nor a script around it says that a program cannot be executed.
+func mayPass(err error) bool {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode() != 126 && exit.ExitCode() != 127
+	}
+	return errors.Is(err, writer.ErrUnhealthy)
 }
 
 // run runs one check. Its output goes to standard error, since standard output is

@@ -23,7 +23,7 @@ import (
 
 // commands are in the order of an application's life.
 var commands = []command{
-	loadCommand, setCommand, beatCommand, resetCommand, execCommand, statusCommand, installCommand,
+	loadCommand, setCommand, beatCommand, resetCommand, execCommand, runCommand, statusCommand, installCommand,
 	{name: "version", summary: "print the version", about: "Prints the version, the commit and the platform.\n", exits: "0 done, 2 wrong usage.", run: printVersion},
 }
 
@@ -40,7 +40,7 @@ type command struct {
 	negativeArg bool // the first argument may be a negative number
 }
 
-func main() { os.Exit(report(dispatch(os.Args[1:]))) }
+func main() { os.Exit(finish(dispatch(os.Args[1:]))) }
 
 // dispatch runs the command that the arguments name.
 func dispatch(args []string) error {
@@ -57,6 +57,8 @@ func dispatch(args []string) error {
 		name, args = args[0], []string{"-h"}
 	case "-version", "--version":
 		name = "version"
+	case commandToStart:
+		return runChild(args)
 	}
 	for _, c := range commands {
 		if c.name == name {
@@ -106,19 +108,27 @@ type statusError struct {
 func (e *statusError) Error() string { return e.err.Error() }
 func (e *statusError) Unwrap() error { return e.err }
 
+// exitStatus is an error that has been reported already.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
 // errUnhealthy is returned by status after it has printed an unhealthy unit.
 var errUnhealthy = errors.New("a unit is unhealthy")
 
-// report prints an error, on one line, and returns the exit status for it.
+// finish prints an error, on one line, and returns the exit status for it.
 // Nothing else knows exit statuses, but for the special ones: a statusError.
-func report(err error) int {
+func finish(err error) int {
 	var usage usageError
 	var special *statusError
+	var status exitStatus
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.Is(err, errUnhealthy):
 		return 1
+	case errors.As(err, &status):
+		return int(status)
 	case errors.As(err, &usage):
 		printError(usage.Error())
 		return 2
@@ -140,8 +150,9 @@ func withoutPath(err error) error {
 	return err
 }
 
-func printError(message string) {
+func printError(message string) error {
 	line := []byte(message)
 	text.Sanitize(line)
-	fmt.Fprintf(os.Stderr, "%s\n", line)
+	_, err := fmt.Fprintf(os.Stderr, "%s\n", line)
+	return err
 }

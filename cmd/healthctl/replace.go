@@ -13,12 +13,20 @@ import (
 	"syscall"
 )
 
-// exec stays on the first thread of the process, where only init functions are sure to run.
-// Some attributes that an application is started with belong to a thread and not to the
-// process, such as the parent-death signal, and execve(2) keeps those of the thread that
-// calls it. The other commands do without, since it costs the runtime one more thread.
+// exec and run stay on the first thread of the process, where only init functions are sure
+// to run. Some attributes that an application is started with belong to a thread and not
+// to the process, such as the parent-death signal or the priority: execve(2) keeps those
+// of the thread that calls it, and a child gets those of the one that forks. The other
+// commands do without, since it costs the runtime one more thread.
 func init() {
-	if len(os.Args) > 1 && os.Args[1] == execCommand.name {
+	if len(os.Args) < 2 {
+		return
+	}
+	switch os.Args[1] {
+	case runCommand.name:
+		runtime.GOMAXPROCS(1) // it has nothing to do at once, and a second processor costs memory
+		runtime.LockOSThread()
+	case execCommand.name, commandToStart:
 		runtime.LockOSThread()
 	}
 }

@@ -4,6 +4,8 @@ package main
 
 import (
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -54,6 +56,31 @@ const signalsNote = ""
 func ignoredAtStart(s syscall.Signal) bool { return startActions[s-1].handler == ignore }
 
 const ignore = 1 // SIG_IGN
+
+// signalsAtStart describes the blocked and the ignored signals for adoptSignals.
+func signalsAtStart() string {
+	var ignored uint64
+	for i := range startActions {
+		if ignoredAtStart(syscall.Signal(i + 1)) {
+			ignored |= 1 << i
+		}
+	}
+	return strconv.FormatUint(startMask.Val[0], 16) + "," + strconv.FormatUint(ignored, 16)
+}
+
+// adoptSignals makes it look as if this process had been started as its parent was: what
+// signalsAtStart returned there.
+func adoptSignals(description string) {
+	blocked, rest, _ := strings.Cut(description, ",")
+	startMask.Val[0], _ = strconv.ParseUint(blocked, 16, 64)
+	ignored, _ := strconv.ParseUint(rest, 16, 64)
+	for i := range startActions {
+		startActions[i].handler = uintptr(ignored >> i & 1) // ignore or default
+	}
+}
+
+// closedAtStart reports whether one of the descriptors 0 to 2 was closed.
+func closedAtStart(fd int) bool { return startDescriptors[fd] < 0 }
 
 // restoreStart makes the process what it was when it started, but for what execve(2) does
 // by itself: signals with a handler get the default action.

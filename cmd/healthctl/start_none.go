@@ -4,6 +4,8 @@ package main
 
 import (
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -20,3 +22,23 @@ func restoreStart() {}
 // ignoredAtStart reports whether the process was started with a signal ignored. Of HUP
 // and INT the Go runtime knows, and leaves them so.
 func ignoredAtStart(s syscall.Signal) bool { return signal.Ignored(s) }
+
+func signalsAtStart() string {
+	var ignored []string
+	for s := range syscall.Signal(65) {
+		if s > 0 && ignoredAtStart(s) {
+			ignored = append(ignored, strconv.Itoa(int(s)))
+		}
+	}
+	return strings.Join(ignored, ",")
+}
+
+func adoptSignals(description string) {
+	for s := range strings.SplitSeq(description, ",") {
+		if n, err := strconv.Atoi(s); err == nil {
+			signal.Ignore(syscall.Signal(n))
+		}
+	}
+}
+
+func closedAtStart(int) bool { return false }
