@@ -15,5 +15,8 @@
 //	threads, peak memory, system calls
 //	               of one run under ptrace(2)
 //
+// BenchmarkRun does the same for healthctl run, beside tini and catatonit (if they are
+// installed) and a program in C.
+//
 // No test asserts on these figures. Measure on an idle machine.
 package bench

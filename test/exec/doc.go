@@ -1,5 +1,6 @@
 // Package exec tests that nobody can tell whether a program was started by
-// healthctl exec or without it: the program testdata/observe.c prints what it sees
+// healthctl exec or without it, and that healthctl run changes no more than a parent has
+// to: the program testdata/observe.c prints what it sees
 // of itself, and both reports have to be equal, through everything that starts
 // programs and gives them something: ignored signals, a scheduling policy, a
 // parent-death signal, a terminal.

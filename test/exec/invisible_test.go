@@ -21,34 +21,35 @@ import (
 var starts = []struct {
 	name, command, pkg string
 	rare               bool
+	noChild            bool // what it gives, no child inherits
 }{
-	{"sh", `sh -c 'umask 027; ulimit -c 0; ulimit -n 100; exec "$@"' sh`, "dash", false},
-	{"systemd", `env --ignore-signal=PIPE`, "coreutils", false},
-	{"chrt", `chrt -f 10`, "util-linux", false},
-	{"chrt reset", `chrt -R -f 10`, "util-linux", false}, // its threads do not inherit the policy
-	{"setpriv", `setpriv --pdeathsig TERM --no-new-privs --inh-caps -chown --bounding-set -mknod`, "util-linux", false},
-	{"nice", `nice -n 5`, "coreutils", false},
-	{"ionice", `ionice -c 2 -n 7`, "util-linux", false},
-	{"taskset", `taskset 1`, "util-linux", false},
-	{"terminal", `sh -c 'exec script -qec "exec $*" /dev/null' sh`, "bsdutils", false},
+	{"sh", `sh -c 'umask 027; ulimit -c 0; ulimit -n 100; exec "$@"' sh`, "dash", false, false},
+	{"systemd", `env --ignore-signal=PIPE`, "coreutils", false, false},
+	{"chrt", `chrt -f 10`, "util-linux", false, false},
+	{"chrt reset", `chrt -R -f 10`, "util-linux", false, true}, // its threads do not inherit the policy
+	{"setpriv", `setpriv --pdeathsig TERM --no-new-privs --inh-caps -chown --bounding-set -mknod`, "util-linux", false, false},
+	{"nice", `nice -n 5`, "coreutils", false, false},
+	{"ionice", `ionice -c 2 -n 7`, "util-linux", false, false},
+	{"taskset", `taskset 1`, "util-linux", false, false},
+	{"terminal", `sh -c 'exec script -qec "exec $*" /dev/null' sh`, "bsdutils", false, false},
 
-	{"nothing", ``, "", true},
-	{"child of sh", `sh -c '"$@"; exit $?' sh`, "dash", true},
-	{"nohup", `nohup`, "coreutils", true},
-	{"all ignored", `env --ignore-signal`, "coreutils", true},
-	{"all blocked", `env --block-signal`, "coreutils", true},
-	{"some of each", `env --ignore-signal=TERM,QUIT,CHLD,URG,USR1,RTMIN,64 --block-signal=HUP,INT,CHLD,SEGV,USR1,WINCH,RTMAX`, "coreutils", true},
-	{"pending", `env --block-signal=USR2,WINCH,40 sh -c 'kill -USR2 $$; kill -WINCH $$; kill -40 $$; exec "$@"' sh`, "coreutils", true},
-	{"no input", `sh -c 'exec "$@" <&-' sh`, "dash", true},
-	{"no output", `sh -c 'exec "$@" <&- >&- 2>&-' sh`, "dash", true},
-	{"more descriptors", `sh -c 'exec "$@" 3</dev/null 7>>log' sh`, "dash", true},
-	{"chrt batch", `chrt -b 0`, "util-linux", true},
-	{"another user", `setpriv --reuid 65532 --regid 65532 --groups 1,2,3 --pdeathsig USR1`, "util-linux", true},
-	{"choom", `choom -n 500 --`, "util-linux", true},
-	{"setarch", `setarch --addr-no-randomize`, "util-linux", true},
-	{"prlimit", `prlimit --nofile=50:100 --core=1:2 --nproc=900:1000`, "util-linux", true},
-	{"setsid", `setsid -w`, "util-linux", true},
-	{"alarm", `perl -e 'alarm 1000; exec @ARGV'`, "perl", true},
+	{"nothing", ``, "", true, false},
+	{"child of sh", `sh -c '"$@"; exit $?' sh`, "dash", true, false},
+	{"nohup", `nohup`, "coreutils", true, false},
+	{"all ignored", `env --ignore-signal`, "coreutils", true, false},
+	{"all blocked", `env --block-signal`, "coreutils", true, false},
+	{"some of each", `env --ignore-signal=TERM,QUIT,CHLD,URG,USR1,RTMIN,64 --block-signal=HUP,INT,CHLD,SEGV,USR1,WINCH,RTMAX`, "coreutils", true, false},
+	{"pending", `env --block-signal=USR2,WINCH,40 sh -c 'kill -USR2 $$; kill -WINCH $$; kill -40 $$; exec "$@"' sh`, "coreutils", true, false},
+	{"no input", `sh -c 'exec "$@" <&-' sh`, "dash", true, false},
+	{"no output", `sh -c 'exec "$@" <&- >&- 2>&-' sh`, "dash", true, false},
+	{"more descriptors", `sh -c 'exec "$@" 3</dev/null 7>>log' sh`, "dash", true, false},
+	{"chrt batch", `chrt -b 0`, "util-linux", true, false},
+	{"another user", `setpriv --reuid 65532 --regid 65532 --groups 1,2,3 --pdeathsig USR1`, "util-linux", true, false},
+	{"choom", `choom -n 500 --`, "util-linux", true, false},
+	{"setarch", `setarch --addr-no-randomize`, "util-linux", true, false},
+	{"prlimit", `prlimit --nofile=50:100 --core=1:2 --nproc=900:1000`, "util-linux", true, false},
+	{"setsid", `setsid -w`, "util-linux", true, false},
+	{"alarm", `perl -e 'alarm 1000; exec @ARGV'`, "perl", true, true},
 }
 
 // hasStart reports whether build.sh gives healthctl its start symbol here: only then
@@ -57,26 +58,38 @@ var hasStart = slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH)
 
 // TestInvisible compares what a program sees of itself with and without healthctl
 // exec.
-func TestInvisible(t *testing.T) {
+func TestInvisible(t *testing.T) { testInvisible(t, "exec", nil) }
+
+// TestRun compares it with and without healthctl run, which is its parent.
+func TestRun(t *testing.T) { testInvisible(t, "run", parentChanges) }
+
+// testInvisible compares it for a command of healthctl, whose own changes are known.
+func testInvisible(t *testing.T, command string, known *regexp.Regexp) {
 	for build := range builds {
 		t.Run(build, func(t *testing.T) {
 			for _, start := range starts {
+				if start.noChild && known != nil {
+					continue
+				}
 				t.Run(start.name, func(t *testing.T) {
 					t.Parallel()
 					argv := words(start.command)
 					if len(argv) > 0 {
 						testenv.LookPath(t, argv[0], start.pkg)
 					}
-					runs := 50
-					if start.rare || build == "plain" || os.Getenv("CI") != "true" {
+					runs := 200
+					if start.rare || build == "plain" || command != "exec" || os.Getenv("CI") != "true" {
 						runs = 10
 					}
 					if testing.Short() {
 						runs = 2
 					}
-					differences := compare(t, argv, healthctl(t, build), runs)
+					differences := compare(t, argv, healthctl(t, build), command, runs)
 					for _, difference := range slices.Sorted(maps.Keys(differences)) {
-						if build == "release" && hasStart || !runtimeChanges.MatchString(difference) {
+						switch {
+						case known != nil && known.MatchString(difference):
+						case (build != "release" || !hasStart) && runtimeChanges.MatchString(difference):
+						default:
 							t.Errorf("%d of %d runs: %s", differences[difference], runs, difference)
 						}
 					}
@@ -88,14 +101,14 @@ func TestInvisible(t *testing.T) {
 
 // compare starts a program without healthctl and then with it, with and without a check
 // in turn, and returns in how many runs it has seen each difference.
-func compare(t *testing.T, start []string, healthctl string, runs int) map[string]int {
+func compare(t *testing.T, start []string, healthctl, command string, runs int) map[string]int {
 	t.Helper()
 	dir, program := newDir(t), []string{observe(t), "report"}
 	want, err := run(t, dir, slices.Concat(start, program))
 	testenv.Require(t, err == nil, "cannot start a program this way: %v", err)
 	wrappers := [][]string{
-		{healthctl, "exec"},
-		{healthctl, "exec", "-check", "true", "-timeout", "1h", "--"},
+		{healthctl, command},
+		{healthctl, command, "-check", "true", "-timeout", "1h", "--"},
 	}
 	differences := map[string]int{}
 	for i := range runs {
@@ -112,6 +125,11 @@ func compare(t *testing.T, start []string, healthctl string, runs int) map[strin
 
 // runtimeChanges are the differences of a healthctl without the start symbol.
 var runtimeChanges = regexp.MustCompile(`^(status: \w+: +"Sig(Ign|Blk):|stat: \w+: +"(blocked|sigignore) |fd: \w+: +"[012] )`)
+
+// parentChanges are the differences of healthctl run: it is the parent, in whose place it
+// gets a process group of its own, and its parent-death signal. So it does not lead a
+// session, and has not used a privilege (a bit of flags) to change its attributes.
+var parentChanges = regexp.MustCompile(`^(calls: \w+: +"parent-death signal |stat: \w+: +"(pgrp|session|tpgid|flags) |status: \w+: +"NS(pgid|sid):)`)
 
 // environment is one that only execve(2) could pass on: a shell and most other
 // programs drop some of its entries.

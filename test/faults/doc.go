@@ -32,6 +32,11 @@
 // next set 0 must make it healthy. The probe gets faults as well: none of them may
 // make an unhealthy unit healthy (probe_test.go, which also changes the clock).
 //
+// healthctl run (run_test.go) is followed from its start to its end, and so is its child
+// until it has become COMMAND: both get the same faults. What COMMAND has said tells then
+// whether it may be healthy. run_surroundings_test.go has what happens around a run: it is
+// killed or stopped, at a limit, locked out, or flooded.
+//
 // Races (race_test.go) are two programs at once: one is stopped before each of its
 // calls while the other runs to its end or waits for the lock. writers_test.go has many
 // writers at once. namespaces_test.go has reused pids in a pid namespace and a hidden

@@ -113,6 +113,16 @@ func inScenarios(names ...string) func(*harness) {
 	return func(h *harness) { h.runScenarios(scenariosNamed(names...)) }
 }
 
+func inRuns(names ...string) func(*harness) {
+	return func(h *harness) {
+		list := slices.DeleteFunc(runScenarios(), func(s runScenario) bool { return !slices.Contains(names, s.name) })
+		if len(list) != len(names) {
+			panic(fmt.Sprintf("not all of the runs %q exist", names))
+		}
+		h.runRuns(list)
+	}
+}
+
 func inRace(name string) func(*harness) {
 	return func(h *harness) { h.runRaces(raceNamed(name)) }
 }
@@ -286,5 +296,68 @@ var mutants = []mutant{
 		new:       "[]string{state.ErrorFile, state.ReasonFile, state.IdentityFile, state.PidFile, tempFile}",
 		foundBy:   inModel("reset, of whichever process"),
 		violation: "makes these steps",
+	},
+	{
+		name: "run sets 0 before it has executed COMMAND", file: "cmd/healthctl/supervisor_linux.go",
+		old:       "\tgo s.health.record()\n",
+		new:       "\ts.health.started()\n\tr, _ := s.health.report()\n\ts.health.put(r)\n\tgo s.health.record()\n",
+		foundBy:   inRuns("run"),
+		violation: "healthy, though COMMAND has not been executed",
+	},
+	{
+		name: "run's load keeps the old error", file: "writer/dir.go",
+		old:       "[]string{state.ErrorFile, state.ReasonFile, state.PidFile, state.IdentityFile, tempFile}",
+		new:       "[]string{state.ReasonFile, state.PidFile, state.IdentityFile, tempFile}",
+		foundBy:   inRuns("run, same pid reused"),
+		violation: "healthy, though COMMAND has not been executed",
+	},
+	{
+		name: "run's COMMAND survives it", file: "cmd/healthctl/supervisor_linux.go",
+		old:       "attr.Sys.Pdeathsig = unix.SIGKILL",
+		new:       "attr.Sys.Pdeathsig = 0",
+		foundBy:   inRuns("run"),
+		violation: "run has ended, but COMMAND",
+	},
+	{
+		name: "run does not reset", file: "cmd/healthctl/supervisor_linux.go",
+		old:       "if err := s.owner.Reset(); err != nil",
+		new:       "if err := error(nil); err != nil",
+		foundBy:   inRuns("run"),
+		violation: "and this is left",
+	},
+	{
+		name: "run does not reset after its child was killed in its load", file: "cmd/healthctl/supervisor_linux.go",
+		old:       "if !s.loaded && status < 128 {",
+		new:       "if !s.loaded {",
+		foundBy:   inRuns("run"),
+		violation: "status 137",
+	},
+	{
+		name: "run leaves its socket", file: "cmd/healthctl/notify_linux.go",
+		old:       "\ts.file.Close()\n\tif err := os.Remove(s.path); !",
+		new:       "\ts.file.Close()\n\tif err := fs.ErrNotExist; !",
+		foundBy:   inRuns("run that is notified"),
+		violation: "and this is left: [notify]",
+	},
+	{
+		name: "run takes another unit's socket", file: "cmd/healthctl/supervisor_linux.go",
+		old:       "\tdescription := signalsAtStart()\n",
+		new:       "\tos.Remove(s.socketPath())\n\tdescription := signalsAtStart()\n",
+		foundBy:   inRuns("run, another live owner"),
+		violation: "the other process's socket",
+	},
+	{
+		name: "run does not try again to record", file: "cmd/healthctl/health_linux.go",
+		old:       "\th.coalesced.Reset(again)\n",
+		new:       "",
+		foundBy:   inRuns("run"),
+		violation: "COMMAND does not become healthy",
+	},
+	{
+		name: "run believes that another process owns the unit when it cannot tell", file: "writer/report.go",
+		old:       "if errors.Is(err, ErrOwned) {",
+		new:       "if false {",
+		foundBy:   inRuns("run"),
+		violation: "COMMAND does not become healthy",
 	},
 }

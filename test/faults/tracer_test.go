@@ -34,7 +34,9 @@ const (
 )
 
 // tracer runs one program. It calls decide before and after each file-system
-// call of the program, which is stopped meanwhile.
+// call of the program, which is stopped meanwhile. With follows it also traces the first
+// child, until that has executed its own first file and then another one: healthctl run's
+// child, until it is COMMAND. Other children are not traced.
 type tracer struct {
 	argv      []string
 	cred      *syscall.Credential
@@ -42,6 +44,8 @@ type tracer struct {
 	onStart   func(pid int)          // called before the process runs its first instruction
 	countFrom func(path string) bool // calls count from the first one whose path this accepts; nil: all count
 	decide    func(call) action
+	follows   bool
+	onChild   func(pid int) // called before the child runs its first instruction
 }
 
 // traceResult is how a traced program ended.
@@ -51,6 +55,7 @@ type traceResult struct {
 	output     string // what it wrote to standard error
 	hung       bool   // it did not end in time and was killed
 	beforeLock bool   // in a race: it was stopped before it ever held the lock
+	child      int    // the pid of the child; 0: it has started none
 }
 
 // hangTimeout limits a run that must not block. It is generous, because commands
@@ -70,10 +75,15 @@ func (t *tracer) run() (traceResult, error) {
 	if err != nil {
 		return traceResult{}, err
 	}
-	p := &tracee{tracer: t, pid: pid, threads: map[int]*pending{pid: nil}, counting: t.countFrom == nil}
+	p := &tracee{tracer: t, processes: map[int]*traced{}, threads: map[int]*thread{}}
+	p.main = p.add(pid, "")
+	p.main.counting = t.countFrom == nil
 	guard := time.AfterFunc(hangTimeout, func() { unix.Kill(pid, unix.SIGKILL) })
 	err = p.follow()
 	p.end.hung = !guard.Stop()
+	if t.follows {
+		r.SetReadDeadline(time.Now().Add(time.Second)) // COMMAND may have the pipe, and live on
+	}
 	output, _ := io.ReadAll(r) // messages are short and fit into the pipe
 	p.end.output = string(output)
 	return p.end, err
@@ -118,7 +128,11 @@ func (t *tracer) spawn(stderr uintptr) (pid int, err error) {
 	if t.pid != 0 && pid != t.pid {
 		return 0, errPidTaken
 	}
-	return pid, unix.PtraceSetOptions(pid, unix.PTRACE_O_TRACESYSGOOD|unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_TRACEEXEC|unix.PTRACE_O_EXITKILL)
+	options := unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_EXITKILL
+	if t.follows {
+		options |= unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK
+	}
+	return pid, unix.PtraceSetOptions(pid, options)
 }
 
 // wait waits for the next stop or exit of a thread in process group pid.
@@ -131,30 +145,48 @@ func wait(pid int, status *unix.WaitStatus) (tid int, err error) {
 	}
 }
 
-// follow handles stops until the program has ended.
+// waitAny waits for the next stop or exit of any tracee of this thread, whatever its
+// process group. No other child of the thread ends meanwhile.
+func waitAny(status *unix.WaitStatus) (tid int, err error) {
+	for {
+		tid, err = unix.Wait4(-1, status, unix.WALL|unix.WNOTHREAD, nil)
+		if err != unix.EINTR {
+			return tid, err
+		}
+	}
+}
+
+// follow handles stops until the program, and its child, have ended.
 func (p *tracee) follow() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread() // the caller's lock stays
 	if p.onStart != nil {
-		p.onStart(p.pid)
+		p.onStart(p.main.pid)
 	}
-	unix.PtraceSyscall(p.pid, 0)
-	for {
+	unix.PtraceSyscall(p.main.pid, 0)
+	for len(p.processes) > 0 {
 		var status unix.WaitStatus
-		tid, err := wait(p.pid, &status)
+		var tid int
+		var err error
+		if p.follows {
+			tid, err = waitAny(&status)
+		} else {
+			tid, err = wait(p.main.pid, &status)
+		}
 		if err != nil {
 			return fmt.Errorf("wait: %w", err)
 		}
 		if status.Exited() || status.Signaled() {
-			if tid == p.pid {
+			if tid == p.main.pid {
 				p.end.status = status.ExitStatus()
-				return nil
 			}
 			delete(p.threads, tid)
+			delete(p.processes, tid)
 			continue
 		}
 		p.handleStop(tid, status)
 	}
+	return nil
 }
 
 // isOwnWork returns a filter for the paths at which a command's own work begins,
@@ -170,15 +202,29 @@ func isStat(path string) bool {
 	return strings.HasPrefix(path, "/proc/") && strings.HasSuffix(path, "/stat") && path != "/proc/self/stat"
 }
 
-// tracee is a program while it is being traced.
+// tracee is a program, and its child, while they are being traced.
 type tracee struct {
 	*tracer
+	main      *traced
+	processes map[int]*traced // by pid
+	threads   map[int]*thread // by thread id
+	end       traceResult
+}
+
+// traced is one process.
+type traced struct {
 	pid      int
+	by       string // as in call
 	counting bool
 	count    int
-	threads  map[int]*pending // by thread id; nil between two calls
 	killed   bool
-	end      traceResult
+	execs    int
+}
+
+// thread is one thread, and the call that it is in.
+type thread struct {
+	*traced
+	now *pending // between two calls: nil
 }
 
 // pending is the call that a thread is in, between its enter and its exit stop.
@@ -188,23 +234,71 @@ type pending struct {
 	counted bool
 }
 
+// add notes a process and its first thread.
+func (p *tracee) add(pid int, by string) *traced {
+	process := &traced{pid: pid, by: by}
+	p.processes[pid] = process
+	p.threads[pid] = &thread{traced: process}
+	return process
+}
+
+// adopt notes a thread that is new, and its process if that is new. It returns nil if
+// the process is not to be traced.
+func (p *tracee) adopt(tid int) *thread {
+	if !p.follows {
+		p.threads[tid] = &thread{traced: p.main}
+		return p.threads[tid]
+	}
+	pid, parent := groupOf(tid)
+	if process := p.processes[pid]; process != nil {
+		p.threads[tid] = &thread{traced: process}
+		return p.threads[tid]
+	}
+	if parent != p.main.pid || p.end.child != 0 {
+		return nil
+	}
+	p.end.child = pid
+	p.add(pid, "child").counting = true // the execve of its first file counts
+	if p.onChild != nil {
+		p.onChild(pid)
+	}
+	return p.threads[tid]
+}
+
+// groupOf returns the process of a thread, and that process's parent.
+func groupOf(tid int) (pid, parent int) {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
+	for line := range strings.Lines(string(b)) {
+		fmt.Sscanf(line, "Tgid: %d", &pid)
+		fmt.Sscanf(line, "PPid: %d", &parent)
+	}
+	return pid, parent
+}
+
 // handleStop handles one stop of one thread and resumes the thread. It ignores
 // errors: they mean that the program was killed meanwhile, which wait reports.
 func (p *tracee) handleStop(tid int, status unix.WaitStatus) {
-	_, known := p.threads[tid]
+	th, known := p.threads[tid]
 	if !known {
-		p.threads[tid] = nil
+		if th = p.adopt(tid); th == nil {
+			unix.PtraceDetach(tid)
+			return
+		}
 	}
 	signal := status.StopSignal()
 	switch {
 	case signal == unix.SIGTRAP|0x80:
-		p.syscallStop(tid)
+		p.syscallStop(tid, th)
 		signal = 0
-	case int(status)>>8 == int(unix.SIGTRAP)|unix.PTRACE_EVENT_EXEC<<8: // another program now, which is not under test
-		p.mark("replaced")
-		unix.PtraceCont(tid, 0)
+	case int(status)>>8 == int(unix.SIGTRAP)|unix.PTRACE_EVENT_EXEC<<8:
+		if th.execs++; th.by != "" && th.execs == 1 {
+			th.counting, th.now = false, nil
+			signal = 0
+			break
+		}
+		p.replaced(tid, th)
 		return
-	case signal == unix.SIGTRAP: // the program created a thread
+	case signal == unix.SIGTRAP: // the program created a thread or a process
 		signal = 0
 	case signal == unix.SIGSTOP && !known: // the first stop of a new thread
 		signal = 0
@@ -212,43 +306,59 @@ func (p *tracee) handleStop(tid int, status unix.WaitStatus) {
 	unix.PtraceSyscall(tid, int(signal))
 }
 
-func (p *tracee) syscallStop(tid int) {
+// replaced: the process is another program now, which is not under test.
+func (p *tracee) replaced(tid int, th *thread) {
+	p.mark("replaced")
+	if th.by == "" {
+		unix.PtraceCont(tid, 0)
+		return
+	}
+	for id, other := range p.threads { // the exec has ended them
+		if other.traced == th.traced {
+			delete(p.threads, id)
+		}
+	}
+	delete(p.processes, th.pid)
+	unix.PtraceDetach(tid)
+}
+
+func (p *tracee) syscallStop(tid int, th *thread) {
 	info, ok := readSyscall(tid)
 	switch {
-	case !ok || p.killed:
+	case !ok || th.killed:
 	case info.Op == 1:
-		p.enterCall(tid, info)
+		p.enterCall(tid, th, info)
 	case info.Op == 2:
-		if now := p.threads[tid]; now != nil && now.counted {
-			p.exitCall(tid, now, int64(info.Nr))
+		if now := th.now; now != nil && now.counted {
+			p.exitCall(tid, th, int64(info.Nr))
 		}
-		p.threads[tid] = nil
+		th.now = nil
 	}
 }
 
 // enterCall handles a syscall-enter-stop.
-func (p *tracee) enterCall(tid int, info syscallInfo) {
+func (p *tracee) enterCall(tid int, th *thread, info syscallInfo) {
 	c, ok := decode(tid, info)
 	if !ok {
 		return
 	}
-	if !p.counting {
-		p.counting = p.countFrom(c.path)
+	if !th.counting {
+		th.counting = p.countFrom(c.path)
 	}
 	switch {
-	case c.mark == "begin" || !p.counting:
+	case c.mark == "begin" || !th.counting:
 		return
 	case c.mark != "":
 		p.mark(c.mark)
 		return
 	}
-	p.count++
-	c.n = p.count
+	th.count++
+	c.by, c.n = th.by, th.count
 	now := &pending{call: c, action: p.decide(c), counted: true}
-	p.threads[tid] = now
+	th.now = now
 	switch now.kind {
 	case kill:
-		p.kill()
+		th.kill()
 	case fail: // there is no call -1, so the kernel does nothing
 		changeRegisters(tid, func(r *unix.PtraceRegs) { r.Orig_rax = ^uint64(0) })
 	case short:
@@ -257,7 +367,8 @@ func (p *tracee) enterCall(tid int, info syscallInfo) {
 }
 
 // exitCall handles a syscall-exit-stop of a call that counts.
-func (p *tracee) exitCall(tid int, now *pending, result int64) {
+func (p *tracee) exitCall(tid int, th *thread, result int64) {
+	now := th.now
 	if now.kind == fail || now.kind == failAfter {
 		result = -int64(now.errno)
 		changeRegisters(tid, func(r *unix.PtraceRegs) { r.Rax = uint64(result) })
@@ -265,7 +376,7 @@ func (p *tracee) exitCall(tid int, now *pending, result int64) {
 	c := now.call
 	c.after, c.result = true, result
 	if p.decide(c).kind == kill {
-		p.kill()
+		th.kill()
 	}
 }
 
@@ -273,13 +384,13 @@ func (p *tracee) exitCall(tid int, now *pending, result int64) {
 func (p *tracee) mark(word string) {
 	p.end.mark = word
 	if p.decide(call{mark: word, fd: -1}).kind == kill {
-		p.kill()
+		p.main.kill()
 	}
 }
 
-func (p *tracee) kill() {
-	p.killed = true
-	unix.Kill(p.pid, unix.SIGKILL)
+func (t *traced) kill() {
+	t.killed = true
+	unix.Kill(t.pid, unix.SIGKILL)
 }
 
 func changeRegisters(tid int, change func(*unix.PtraceRegs)) {
@@ -293,7 +404,8 @@ func changeRegisters(tid int, change func(*unix.PtraceRegs)) {
 // call is one file-system call of a traced program, before or after the kernel
 // has carried it out.
 type call struct {
-	n       int    // 1, 2, ..., counted over all threads
+	by      string // "": the program itself; "child": its child
+	n       int    // 1, 2, ..., counted over all threads of the process
 	name    string // of the system call
 	path    string // its operand; the new name for a rename
 	fd      int    // its operand if that is a descriptor, else -1
@@ -312,7 +424,11 @@ func (c call) String() string {
 	if c.mark != "" {
 		return "at the mark " + c.mark
 	}
-	return fmt.Sprintf("%s call %d, %s %s", when, c.n, c.name, c.path)
+	by := ""
+	if c.by != "" {
+		by = " of the " + c.by
+	}
+	return fmt.Sprintf("%s call %d%s, %s %s", when, c.n, by, c.name, c.path)
 }
 
 // signature holds the indexes of the arguments that name a system call's operand,
@@ -354,6 +470,8 @@ var fileCalls = map[uint64]signature{
 	unix.SYS_UTIMENSAT: byFD("utimensat", true), unix.SYS_FSYNC: byFD("fsync", true), unix.SYS_FDATASYNC: byFD("fdatasync", true),
 	unix.SYS_FLOCK: byFD("flock", false), unix.SYS_EXECVE: byPath("execve", 0, false),
 	unix.SYS_KILL: {"kill", -1, -1, -1, false}, unix.SYS_PIDFD_OPEN: {"pidfd_open", -1, -1, -1, false},
+	unix.SYS_SOCKET: {"socket", -1, -1, -1, false}, unix.SYS_SOCKETPAIR: {"socketpair", -1, -1, -1, false},
+	unix.SYS_BIND: byFD("bind", true), unix.SYS_SETSOCKOPT: byFD("setsockopt", false),
 	unix.SYS_UNAME: {"uname", -1, -1, -1, false}, unix.SYS_CLOCK_GETTIME: {"clock_gettime", -1, -1, -1, false},
 }
 
@@ -389,7 +507,7 @@ func decode(tid int, info syscallInfo) (c call, ok bool) {
 	if s.fd >= 0 {
 		c.fd = int(int32(info.Args[s.fd]))
 		c.path = fdPath(tid, c.fd)
-		return c, strings.HasPrefix(c.path, "/")
+		return c, strings.HasPrefix(c.path, "/") || strings.HasPrefix(c.path, "socket:")
 	}
 	if s.path < 0 {
 		return c, true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,6 +45,7 @@ func TestMain(m *testing.M) {
 		"endings":    endings,
 		"leaderless": leaderless,
 		"rawenv":     rawenv,
+		"server":     server,
 	})
 }
 
@@ -87,6 +89,15 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: exits STATUS PROGRAM [ARG]...")
 	}
 	err := ts.Exec(args[1], args[2:]...)
+	// A program that was just written may still be open for writing: in a child that another script
+	// has just forked, until its execve.
+	for range 1000 {
+		if !errors.Is(err, unix.ETXTBSY) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+		err = ts.Exec(args[1], args[2:]...)
+	}
 	status := 0
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		status = exit.ExitCode() // -1: killed by a signal
@@ -269,4 +280,40 @@ func endings() {
 		}
 		fmt.Printf("%s: %s\n", name, left)
 	}
+}
+
+// server STEP... is a server that reports itself by sd_notify(3). A STEP is a message,
+// "await:FILE", which waits until the file exists, "pause:DURATION", or "exit:STATUS". After
+// the last it runs until a signal ends it.
+func server() {
+	for _, step := range os.Args[1:] {
+		kind, value, _ := strings.Cut(step, ":")
+		switch kind {
+		case "await":
+			for {
+				if _, err := os.Stat(value); err == nil {
+					break
+				}
+				time.Sleep(2 * time.Millisecond)
+			}
+		case "pause":
+			d, err := time.ParseDuration(value)
+			if err != nil {
+				panic(err)
+			}
+			time.Sleep(d)
+		case "exit":
+			status, _ := strconv.Atoi(value)
+			os.Exit(status)
+		default:
+			c, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET"))
+			if err == nil {
+				_, err = c.Write([]byte(strings.ReplaceAll(step, `\n`, "\n")))
+			}
+			if err != nil {
+				panic(err)
+			}
+		}
+	}
+	time.Sleep(10 * time.Minute)
 }

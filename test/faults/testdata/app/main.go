@@ -11,13 +11,27 @@
 //	ready, wait    print a line; wait until standard input is closed
 //	sets:CODE:D    set CODE every D until standard input is closed
 //	beats          set 0 and beat without pause until standard input is closed
+//	notify:TEXT    send TEXT to the socket in NOTIFY_SOCKET; before, make the file "said" in
+//	               RUNDIR if TEXT is READY=1
+//	processes:N    let its parent start a process only while its user has fewer than N, or
+//	               as many as it may with N = max
+//	floods:N       send WATCHDOG=1 N times from each of 4 threads
+//	fds:N:HEX      send these bytes, and N descriptors with them
+//	barrier        as systemd-notify does: send BARRIER=1 and a descriptor, and wait until
+//	               it is closed
+//	obey           carry out what comes as lines from standard input, and print a line
+//	               after each: done, or what went wrong
+//	awaits:D       wait until the probe would say healthy; after D exit with status 3
+//	loses:D        wait until it would say unhealthy, for D at most as well
 //
 // At the end, sets and beats print how many calls succeeded, and how many timed out
 // waiting for the lock.
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +43,7 @@ import (
 	"time"
 
 	"github.com/healthprobe/healthprobe/writer"
+	"golang.org/x/sys/unix"
 )
 
 // Let main run on the first thread, so that zombie-leader can end that thread.
@@ -100,6 +115,26 @@ func (a *app) step(words []string) error {
 			os.Lstat("faults:failed")
 		}
 		os.Lstat("faults:done")
+	case "notify":
+		return notify(words[1])
+	case "processes":
+		return limitParent(words[1])
+	case "floods":
+		return floods(number(words[1]))
+	case "fds":
+		text, err := hex.DecodeString(words[2])
+		if err != nil {
+			return err
+		}
+		return send(text, number(words[1]))
+	case "barrier":
+		return barrier()
+	case "obey":
+		return a.obey()
+	case "awaits":
+		a.await(words[1], true)
+	case "loses":
+		a.await(words[1], false)
 	case "ready":
 		fmt.Println("ready")
 	case "wait":
@@ -120,6 +155,103 @@ func (a *app) step(words []string) error {
 		})
 	}
 	return nil
+}
+
+func notify(text string) error {
+	if text == "READY=1" {
+		if err := os.WriteFile(os.Args[1]+"/said", nil, 0o644); err != nil {
+			return err
+		}
+	}
+	return send([]byte(text), 0)
+}
+
+// send sends a datagram, and descriptors with it.
+func send(text []byte, descriptors int) error {
+	var fds []int
+	for range descriptors {
+		fds = append(fds, 0)
+	}
+	return sendRights(text, fds)
+}
+
+func sendRights(text []byte, fds []int) error {
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(fd)
+	var rights []byte
+	if len(fds) > 0 {
+		rights = syscall.UnixRights(fds...)
+	}
+	return syscall.Sendmsg(fd, text, rights, &syscall.SockaddrUnix{Name: os.Getenv("NOTIFY_SOCKET")}, 0)
+}
+
+func limitParent(to string) error {
+	var limit unix.Rlimit
+	if err := unix.Prlimit(os.Getppid(), unix.RLIMIT_NPROC, nil, &limit); err != nil {
+		return err
+	}
+	limit.Cur = limit.Max
+	if to != "max" {
+		limit.Cur = uint64(number(to))
+	}
+	return unix.Prlimit(os.Getppid(), unix.RLIMIT_NPROC, &limit, nil)
+}
+
+func floods(n int) error {
+	errs := make(chan error)
+	for range 4 {
+		go func() {
+			for range n {
+				if err := send([]byte("WATCHDOG=1"), 0); err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	return errors.Join(<-errs, <-errs, <-errs, <-errs)
+}
+
+func barrier() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	err = sendRights([]byte("BARRIER=1"), []int{int(w.Fd())})
+	w.Close()
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+	}
+	return err
+}
+
+func (a *app) obey() error {
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if err := a.step(strings.SplitN(lines.Text(), ":", 3)); err != nil {
+			fmt.Println(err)
+		} else {
+			fmt.Println("done")
+		}
+	}
+	return nil
+}
+
+// await ends the application if the unit does not become healthy, or unhealthy, in time.
+func (a *app) await(limit string, healthy bool) {
+	d, err := time.ParseDuration(limit)
+	if err != nil {
+		panic(err)
+	}
+	for end := time.Now().Add(d); (a.unit.Ready() == nil) != healthy; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			os.Exit(3)
+		}
+	}
 }
 
 // repeat calls call until standard input is closed. It counts lock time-outs and
