@@ -463,7 +463,13 @@ func TestRunAtTheProcessLimit(t *testing.T) {
 		s := f.superviseAs(lonely, nil, "-ready", lookPath("true"), "-ready-every", "50ms")
 		s.untilHealthy()
 		s.do("processes:1")
-		s.untilSays("resource temporarily unavailable")
+		// The Go runtime may need a thread at this moment, on a busy machine, and ends run: then COMMAND ends too.
+		threadless := func() bool { return strings.Contains(s.printed(), "failed to create new OS thread") }
+		s.until("at the limit", func() bool { return threadless() || strings.Contains(s.line(), "resource temporarily unavailable") })
+		if threadless() {
+			s.until("unhealthy", func() bool { ok, _ := f.healthy(); return !ok })
+			return
+		}
 		s.do("processes:max")
 		s.untilHealthy()
 		s.end(0)
