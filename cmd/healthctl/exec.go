@@ -37,17 +37,9 @@ func execute(i *invocation) error {
 	first := firstStateFlags(i)
 	c := checkFlags(i)
 	i.unitFlags()
-	argv, err := i.parse()
+	argv, err := i.parseCommand(first.problem, c.problem)
 	if err != nil {
 		return err
-	}
-	if len(argv) == 0 || argv[0] == "" {
-		return i.wrong("no COMMAND")
-	}
-	for _, problem := range []string{first.problem(), c.problem()} {
-		if problem != "" {
-			return i.wrong("%s", problem)
-		}
 	}
 	u, err := i.open()
 	if err != nil {

@@ -108,6 +108,24 @@ func (i *invocation) parse() (args []string, err error) {
 	return rest, err
 }
 
+// parseCommand is parse for exec and run, whose arguments are a COMMAND. problems return
+// what is wrong with the combination of flags, or "".
+func (i *invocation) parseCommand(problems ...func() string) (argv []string, err error) {
+	argv, err = i.parse()
+	if err != nil {
+		return nil, err
+	}
+	if len(argv) == 0 || argv[0] == "" {
+		return nil, i.wrong("no COMMAND")
+	}
+	for _, problem := range problems {
+		if text := problem(); text != "" {
+			return nil, i.wrong("%s", text)
+		}
+	}
+	return argv, nil
+}
+
 // parseNoArgs is parse for a command that takes no arguments.
 func (i *invocation) parseNoArgs() error {
 	args, err := i.parse()

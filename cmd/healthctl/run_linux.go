@@ -40,17 +40,8 @@ func run(i *invocation) error {
 	w := watchFlags(i)
 	c := checkFlags(i) // for the child
 	i.unitFlags()
-	argv, err := i.parse()
-	if err != nil {
+	if _, err := i.parseCommand(w.problem, c.problem); err != nil { // the child parses it again
 		return err
-	}
-	if len(argv) == 0 || argv[0] == "" {
-		return i.wrong("no COMMAND")
-	}
-	for _, problem := range []string{w.problem(), c.problem()} {
-		if problem != "" {
-			return i.wrong("%s", problem)
-		}
 	}
 	u, err := i.open()
 	if err != nil {
