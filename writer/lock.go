@@ -233,14 +233,11 @@ func sameFile(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino 
 // not only by closing the descriptor, also releases it for a child that was
 // forked meanwhile and has a copy.
 func (d *directory) close() {
-	if d.locked {
-		d.do("flock", lockFile, func() error { return unix.Flock(d.lockFD, unix.LOCK_UN) })
-	}
-	if d.lockFD >= 0 {
-		sys.Close(d.lockFD)
-	}
-	if d.fd >= 0 {
-		sys.Close(d.fd)
+	released := d.locked && d.do("flock", lockFile, func() error { return unix.Flock(d.lockFD, unix.LOCK_UN) }) == nil
+	for _, fd := range []int{d.lockFD, d.fd} {
+		if fd >= 0 && !(released && sys.Ending) {
+			sys.Close(fd)
+		}
 	}
 	if d.turn != nil {
 		<-d.turn

@@ -17,6 +17,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/healthprobe/healthprobe/internal/sys"
 	"github.com/healthprobe/healthprobe/internal/text"
 	"github.com/healthprobe/healthprobe/internal/version"
 )
@@ -62,6 +63,7 @@ func dispatch(args []string) error {
 	}
 	for _, c := range commands {
 		if c.name == name {
+			sys.Ending = c.name != runCommand.name
 			return c.run(newInvocation(&c, args))
 		}
 	}

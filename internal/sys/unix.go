@@ -9,6 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Ending says that the process ends right after what it is doing, and may leave what it
+// has open to the kernel. Then the release of a lock is the last that it does: another
+// process cannot see it released and the command still running.
+var Ending bool
+
 func open(dir int, path *byte, flags int) (fd int, e syscall.Errno) {
 	for {
 		fd, err := unix.Openat(dir, unix.BytePtrToString(path), flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)

@@ -26,7 +26,7 @@ func BenchmarkRun(b *testing.B) {
 	run := []string{ctl, "run", "-ready", "notify"}
 
 	fmt.Print("\n| | anonymous memory, KiB | tasks |\n| --- | --- | --- |\n")
-	for _, parent := range [][]string{run, {"tini-static", "--"}, {"catatonit", "--"}} {
+	for _, parent := range [][]string{run, {"tini-static", "-s", "--"}, {"catatonit", "--"}} {
 		path, err := exec.LookPath(parent[0])
 		if err != nil {
 			b.Logf("without %s: %v", parent[0], err)

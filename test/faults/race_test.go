@@ -75,7 +75,7 @@ func (r *race) run(h *harness, n int) (calls int) {
 	both := r.arrange(f)
 	locked := -1 // the descriptor that holds the lock for the stopped program
 	done := make(chan struct{})
-	var at call
+	var at, last call
 	had, beforeLock := false, false // whether it ever held the lock; stopped before it did
 	t := &tracer{argv: both.stopped, countFrom: isOwnWork(f.runDir)}
 	t.decide = func(c call) action {
@@ -88,7 +88,7 @@ func (r *race) run(h *harness, n int) (calls int) {
 			return action{}
 		}
 		if !c.after {
-			calls = c.n
+			calls, last = c.n, c
 			if c.n == n {
 				at, beforeLock = c, !had
 				f.runOther(both.other, done, locked >= 0)
@@ -102,6 +102,10 @@ func (r *race) run(h *harness, n int) (calls int) {
 		return calls
 	}
 	if n == 0 {
+		// Whoever sees the lock released must not find the command still running.
+		if command := both.stopped; command[0] == f.ctl && command[1] != "exec" && had && !last.unlocks {
+			h.violationf("%s: %v after the lock was released for good", r.name, last)
+		}
 		return calls
 	}
 	h.countPoint()
