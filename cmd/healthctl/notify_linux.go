@@ -138,7 +138,7 @@ func (r *receiver) datagram(text, control []byte, flags int) {
 
 // from reports whether a sender counts. A pid of 0 is in another pid namespace.
 func (r *receiver) from(pid int) bool {
-	if pid == r.pid || r.all && pid != 0 {
+	if pid == r.pid || r.all && pid != 0 || isThread(r.pid, pid) {
 		return true
 	}
 	if !r.toldOther {
@@ -146,6 +146,13 @@ func (r *receiver) from(pid int) bool {
 		r.say("ignoring notifications from pid %d: they count only from COMMAND, pid %d (-notify-all changes that)", pid, r.pid)
 	}
 	return false
+}
+
+// isThread reports whether tid is a thread of a process. The kernel names the process that
+// sends, but gVisor of 2022 the thread.
+func isThread(pid, tid int) bool {
+	_, err := os.Lstat(fmt.Sprintf("/proc/%d/task/%d", pid, tid))
+	return err == nil
 }
 
 // parseControl returns the sender's pid, 0 if it is not known, and the descriptors that

@@ -14,7 +14,7 @@ import (
 )
 
 // TestRuntimes runs the programs under runtimes of different make, one of which has a kernel of its
-// own. The root file system holds three static programs and nothing else.
+// own. The root file system holds static programs and nothing else.
 func TestRuntimes(t *testing.T) {
 	rootfs := ""
 	for _, runtime := range runtimes {
@@ -31,6 +31,7 @@ func TestRuntimes(t *testing.T) {
 				t.Run("restart at once", func(t *testing.T) { testRestartAtOnce(t, runtime, rootfs) })
 			}
 			t.Run("exec", func(t *testing.T) { testExec(t, runtime, rootfs) })
+			t.Run("run", func(t *testing.T) { testRun(t, runtime, rootfs) })
 		})
 	}
 }
@@ -42,8 +43,10 @@ func scratch(t testing.TB) (rootfs string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := testenv.BuildPackage(filepath.Join(rootfs, "app"), "./test/integration/containers/testdata/app"); err != nil {
-		t.Fatal(err)
+	for name, pkg := range map[string]string{"app": "./test/integration/containers/testdata/app", "server": serverPackage} {
+		if err := testenv.BuildPackage(filepath.Join(rootfs, name), pkg); err != nil {
+			t.Fatal(err)
+		}
 	}
 	programs := build(t)
 	if err := sequence(

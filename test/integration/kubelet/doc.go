@@ -1,5 +1,5 @@
 // Package kubelet tests the programs under a real kubelet. Run it as root on Debian, with the packages
-// containerd, runc and crun:
+// containerd, runc, crun and redis-server:
 //
 //	cd test/integration/kubelet && go test -count=1 ./...
 //

@@ -56,6 +56,10 @@ func importImages() error {
 	shell = append(append(shell, application...),
 		file{"/ordinary", bin + "/ordinary"}, file{"/nothing", bin + "/nothing"},
 		file{"/check.bash", root + "/test/compat/testdata/check.bash"})
+	redis, err := redisFiles()
+	if err != nil {
+		return err
+	}
 	for _, image := range []struct {
 		name       string
 		entrypoint string
@@ -67,6 +71,7 @@ func importImages() error {
 		{"api:1.0", "/app /run/liveness", application},
 		{"worker:1.0", "/worker", append(programs, file{"/worker", bin + "/worker"})},
 		{"guest:1.0", "", []file{{"/usr/bin/guest", bin + "/guest"}}},
+		{"cache:1.0", "", redis},
 		{"shell:1.0", "/app /run/liveness", shell},
 	} {
 		if err := importImage(registry+image.name, strings.Fields(image.entrypoint), image.files); err != nil {

@@ -56,7 +56,7 @@ func requirements() error {
 	if runtime.GOARCH != "amd64" {
 		return errors.New("the program that exits at once (test/bench/testdata/baseline) is only for amd64")
 	}
-	for _, name := range []string{"containerd", "ctr", "runc", "crun", "bash", "perl", "ldd"} {
+	for _, name := range []string{"containerd", "ctr", "runc", "crun", "bash", "perl", "ldd", "redis-server", "redis-cli"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return err
 		}
