@@ -59,18 +59,11 @@ func TestRun(t *testing.T) {
 }
 
 func (h *harness) runRuns(list []runScenario) {
-	calls := make([][]call, len(list))
-	var freezes, points []func()
+	var all []traceable
 	for i := range list {
-		freezes = append(freezes, func() { calls[i] = list[i].freeze(h) })
+		all = append(all, &list[i])
 	}
-	h.run(freezes)
-	for i, s := range list {
-		for j := range faults {
-			points = append(points, s.points(h, &faults[j], calls[i])...)
-		}
-	}
-	h.run(points)
+	h.runTraced(all)
 }
 
 // sampleFactor is as for scenario, and more, since a run makes twice as many calls.

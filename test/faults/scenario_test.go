@@ -64,18 +64,32 @@ func TestScenarios(t *testing.T) {
 	h.report(t)
 }
 
-// runScenarios freezes each command at its calls, which also tells which calls it
-// makes, and then injects the faults.
 func (h *harness) runScenarios(list []scenario) {
+	var all []traceable
+	for i := range list {
+		all = append(all, &list[i])
+	}
+	h.runTraced(all)
+}
+
+// traceable is a command that is stopped at its calls, or has a fault injected there.
+type traceable interface {
+	freeze(h *harness) []call
+	points(h *harness, f *fault, calls []call) []func()
+}
+
+// runTraced freezes each command at its calls, which also tells which calls it
+// makes, and then injects the faults.
+func (h *harness) runTraced(list []traceable) {
 	calls := make([][]call, len(list))
 	var freezes, points []func()
-	for i := range list {
-		freezes = append(freezes, func() { calls[i] = list[i].freeze(h) })
+	for i, s := range list {
+		freezes = append(freezes, func() { calls[i] = s.freeze(h) })
 	}
 	h.run(freezes)
-	for i := range list {
+	for i, s := range list {
 		for j := range faults {
-			points = append(points, list[i].points(h, &faults[j], calls[i])...)
+			points = append(points, s.points(h, &faults[j], calls[i])...)
 		}
 	}
 	h.run(points)
