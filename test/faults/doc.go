@@ -57,7 +57,7 @@
 // # Short and long
 //
 // go test ./test/faults tries a sample of the points, the same one in each run. With -long
-// it tries every mutant and every point, but one in four of a scenario that is similar to
+// it tries every mutant and every point, but one in eight of a scenario that is similar to
 // another, and puts load on a unit for a minute. With -long -every it tries those too.
 // With -v the last line shows the counts. The tests need linux/amd64 and root. What they
 // lack they skip with a reason, or fail if CI=true (unsupported_test.go, testenv.Require).

@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	long  = flag.Bool("long", false, "try every mutant and every point, but of similar scenarios one in four, and run each load test for 20 seconds")
+	long  = flag.Bool("long", false, "try every mutant and every point, but of similar scenarios one in eight, and run each load test for 20 seconds")
 	every = flag.Bool("every", false, "with -long: every point of similar scenarios too")
 )
 

@@ -33,7 +33,7 @@ type scenario struct {
 // sampleFactor returns how many times fewer points are tried.
 func (s *scenario) sampleFactor() int {
 	if s.similar {
-		return 4
+		return 8
 	}
 	return 1
 }

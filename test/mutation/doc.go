@@ -23,7 +23,7 @@
 // the same, or what it changes is not promised. The test fails if a mutant survives
 // that is not listed, and if a listed one is found or no longer exists.
 //
-// go test ./test/mutation -long tries a sample of about forty, the same one in
+// go test ./test/mutation -long tries a sample of about thirty, the same one in
 // each run, and -all every mutant, for an hour. -only REGEXP tries those whose name
 // matches.
 package mutation

@@ -31,14 +31,14 @@ type directory struct {
 }
 
 var directories = []directory{
-	{"internal/state", 6, ""},
+	{"internal/state", 4, ""},
 	{"internal/sys", 2, ""},
 	{"internal/sys", 3, directTag},
-	{"internal/text", 4, ""},
-	{"internal/verdict", 6, ""},
-	{"writer", 10, ""},
+	{"internal/text", 3, ""},
+	{"internal/verdict", 4, ""},
+	{"writer", 7, ""},
 	{"cmd/healthctl", 6, ""},
-	{"cmd/healthprobe", 4, ""},
+	{"cmd/healthprobe", 3, ""},
 }
 
 // directTag is the build tag of the direct entry.

@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	long = flag.Bool("long", false, "try a sample of about forty mutants")
+	long = flag.Bool("long", false, "try a sample of about thirty mutants")
 	all  = flag.Bool("all", false, "try every mutant")
 	only = flag.String("only", "", "try the mutants whose name matches this regular expression")
 )

@@ -20,6 +20,7 @@
 //
 // Each user is a process of this test's that becomes that user and takes its calls from
 // a pipe, so a cell takes a few milliseconds. go test ./test/shared tries a sample, the
-// same one in each run, and with -long every cell. With -v the last line has their
-// number. It needs Linux and root.
+// same one in each run, with -long every cell on the tmpfs and one in four elsewhere, and
+// with -every all of them. With -v the last lines have their number. It needs Linux and
+// root.
 package shared

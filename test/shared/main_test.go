@@ -15,7 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var long = flag.Bool("long", false, "try every cell of the matrix")
+var (
+	long  = flag.Bool("long", false, "try every cell of the matrix on a tmpfs, and one in four elsewhere")
+	every = flag.Bool("every", false, "try every cell")
+)
 
 // workerEnv makes this program a worker, and insideEnv a test that is in a mount
 // namespace of its own.
@@ -43,7 +46,7 @@ func inNamespace(t *testing.T) bool {
 		return true
 	}
 	testenv.Require(t, os.Geteuid() == 0, "only root can become another user")
-	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=30m", fmt.Sprintf("-long=%v", *long))
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=30m", fmt.Sprintf("-long=%v", *long), fmt.Sprintf("-every=%v", *every))
 	cmd.Env = append(os.Environ(), insideEnv+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
 	out, err := cmd.CombinedOutput()
