@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"syscall"
 	"time"
 
@@ -25,8 +24,8 @@ func (s *supervisor) ask() {
 			listened := false
 			pause := 100 * time.Millisecond
 			for {
-				time.Sleep(min(pause, s.every))
-				pause = min(2*pause, s.every)
+				time.Sleep(min(pause, s.pause()))
+				pause = min(2*pause, s.pause())
 				if r.check != nil {
 					s.askCheck(i, r.check)
 				} else {
@@ -54,11 +53,12 @@ const timedOut = 124
 
 // askCheck runs a check once.
 func (s *supervisor) askCheck(i int, argv []string) {
-	status, line, err := s.runCheck(argv)
+	status, line, err := s.runCheck(argv, func() {
+		s.health.answered(i, false, timedOut, fmt.Sprintf("%s: no answer within %v", argv[0], s.timeout), false)
+	})
 	switch {
 	case errors.Is(err, unix.ECANCELED): // COMMAND has ended
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		s.health.answered(i, false, timedOut, fmt.Sprintf("%s: no answer within %v", argv[0], s.timeout), false)
+	case errors.Is(err, os.ErrDeadlineExceeded): // see above
 	case err != nil:
 		s.health.answered(i, false, commandStatus(err), fmt.Sprintf("%s: %v", argv[0], withoutLookup(err)), false)
 	case status.Exited() && status.ExitStatus() == 0:
@@ -75,8 +75,10 @@ func (s *supervisor) askCheck(i int, argv []string) {
 	}
 }
 
-// runCheck runs a check and returns its end and the last line that it printed.
-func (s *supervisor) runCheck(argv []string) (status unix.WaitStatus, line string, err error) {
+// runCheck runs a check and returns its end and the last line that it printed. If it takes
+// too long, late is called before its end: even SIGKILL cannot end one that waits for a
+// disk or a file server.
+func (s *supervisor) runCheck(argv []string, late func()) (status unix.WaitStatus, line string, err error) {
 	path, err := lookPath(argv[0])
 	if err != nil {
 		return 0, "", err
@@ -92,7 +94,7 @@ func (s *supervisor) runCheck(argv []string) (status unix.WaitStatus, line strin
 	}
 	defer r.Close()
 	pid, end, err := s.children.start(path, argv, &syscall.ProcAttr{
-		Env:   append(slices.Clone(s.inherited), state.RunDirEnv+"="+s.runDir, state.UnitEnv+"="+s.unit),
+		Env:   append(without(s.inherited, state.RunDirEnv, state.UnitEnv), state.RunDirEnv+"="+s.runDir, state.UnitEnv+"="+s.unit),
 		Files: []uintptr{null.Fd(), w.Fd(), w.Fd()},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})
@@ -116,6 +118,7 @@ func (s *supervisor) runCheck(argv []string) (status unix.WaitStatus, line strin
 		return status, last.String(), nil
 	case <-timeout.C:
 		s.children.kill(pid)
+		late()
 		<-end
 		return 0, "", os.ErrDeadlineExceeded
 	}

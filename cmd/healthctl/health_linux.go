@@ -35,6 +35,7 @@ type health struct {
 	coalesced   *time.Timer
 	lastBeat    time.Time
 	watchdog    *time.Timer // nil: not counting
+	due         time.Time   // when it fires
 	watchdogFor time.Duration
 	checks      bool // some -ready is a check, so heartbeats come from its answers too
 	recording   sync.Mutex
@@ -179,25 +180,37 @@ func (h *health) count() {
 		return
 	}
 	h.lastBeat = time.Now()
-	h.watchdog = time.AfterFunc(h.watchdogFor, h.look)
+	h.watchdog = time.AfterFunc(time.Hour, h.look)
+	h.lookAgain()
+}
+
+// lookAgain has look called in a quarter of the watchdog's time.
+func (h *health) lookAgain() {
+	h.due = time.Now().Add(h.watchdogFor / 4)
+	h.watchdog.Reset(h.watchdogFor / 4)
 }
 
 // grace is how much longer the watchdog waits, for what has arrived while this process
-// was stopped.
+// did not run.
 const grace = 200 * time.Millisecond
 
-// look ends COMMAND if there has been no heartbeat for too long.
+// look ends COMMAND if there has been no heartbeat for too long. Time in which this process
+// did not run does not count: it was stopped, or the container was paused, and so was
+// COMMAND. After STOPPING=1 nothing counts: COMMAND ends as long as it takes.
 func (h *health) look() {
 	h.mu.Lock()
-	left := h.watchdogFor + grace - time.Since(h.lastBeat)
-	if h.finished || h.hung != "" {
-		left = 0
-	} else if left > 0 {
-		h.watchdog.Reset(left)
-	} else {
-		h.hang(fmt.Sprintf("no heartbeat for %v", h.watchdogFor))
+	defer h.mu.Unlock()
+	if h.finished || h.hung != "" || h.stopping {
+		return
 	}
-	h.mu.Unlock()
+	if late := time.Since(h.due); late > grace {
+		h.lastBeat = h.lastBeat.Add(late)
+	}
+	if time.Since(h.lastBeat) < h.watchdogFor+grace {
+		h.lookAgain()
+		return
+	}
+	h.hang(fmt.Sprintf("no heartbeat for %v", h.watchdogFor))
 	h.wake()
 }
 
@@ -211,18 +224,11 @@ func (h *health) hang(why string) {
 		return
 	}
 	go func() {
-		h.say("%s: ending COMMAND by SIGABRT, and in 10s by SIGKILL", why)
 		h.end(unix.SIGABRT)
+		h.say("%s: ending COMMAND by SIGABRT, and in 10s by SIGKILL", why)
 		time.Sleep(10 * time.Second)
 		h.end(unix.SIGKILL)
 	}()
-}
-
-// resumed: COMMAND, and this process, were stopped, and go on.
-func (h *health) resumed() {
-	h.mu.Lock()
-	h.lastBeat = time.Now()
-	h.mu.Unlock()
 }
 
 // report returns what is to be recorded. ok is false if there is nothing.

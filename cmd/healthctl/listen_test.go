@@ -47,15 +47,19 @@ const socketTable = `  sl  local_address rem_address   st tx_queue rx_queue tr t
 func TestListensIn(t *testing.T) {
 	for port, want := range map[uint16]bool{8080: true, 80: true, 8081: false, 0: false, 8082: false} { // the last stands behind one that does not listen
 		for name, reader := range map[string]func(io.Reader) io.Reader{"at once": func(r io.Reader) io.Reader { return r }, "byte by byte": iotest.OneByteReader, "with EOF": iotest.DataErrReader} {
-			if found, err := listensIn(reader(strings.NewReader(socketTable)), port); found != want || err != nil {
+			if found, err := listensIn(reader(strings.NewReader(socketTable)), port, listeningFirst); found != want || err != nil {
 				t.Errorf("%d, %s: %v, %v", port, name, found, err)
+			}
+			// What gVisor has.
+			if found, err := listensIn(reader(strings.NewReader(socketTable)), port, anyOrder); found != (want || port == 8082) || err != nil {
+				t.Errorf("%d, %s, in any order: %v, %v", port, name, found, err)
 			}
 		}
 	}
-	if _, err := listensIn(iotest.ErrReader(io.ErrUnexpectedEOF), 80); err != io.ErrUnexpectedEOF {
+	if _, err := listensIn(iotest.ErrReader(io.ErrUnexpectedEOF), 80, listeningFirst); err != io.ErrUnexpectedEOF {
 		t.Errorf("a table that cannot be read: %v", err)
 	}
-	if _, err := listensIn(strings.NewReader(strings.Repeat("x", 5000)), 80); err == nil {
+	if _, err := listensIn(strings.NewReader(strings.Repeat("x", 5000)), 80, listeningFirst); err == nil {
 		t.Error("a line without an end")
 	}
 }

@@ -104,10 +104,21 @@ func (w *watch) problem() string {
 	switch {
 	case w.watchdog != 0 && !w.notifies() && !w.checks():
 		return "-watchdog needs heartbeats: -ready notify, or a check"
+	case w.watchdog != 0 && w.checks() && w.watchdog <= w.timeout:
+		return fmt.Sprintf("-watchdog %v must be longer than -ready-timeout %v: a check that gives no answer would end COMMAND", w.watchdog, w.timeout)
 	case *w.notifyAll && !w.notifies():
 		return "-notify-all needs -ready notify"
 	}
 	return ""
+}
+
+// pause is how long to wait at most between two checks: with -watchdog so short that one
+// check without an answer is not yet the end of COMMAND.
+func (w *watch) pause() time.Duration {
+	if w.watchdog == 0 || !w.checks() {
+		return w.every
+	}
+	return min(w.every, (w.watchdog-w.timeout)/4)
 }
 
 // findChecks returns an error if a check cannot be executed: it would never be ready.

@@ -10,37 +10,61 @@ import (
 // children are the processes that the supervisor has started besides COMMAND. Its loop
 // reaps all, and hands the result of each to whoever has started it.
 type children struct {
-	mu      sync.Mutex
-	waiting map[int]chan unix.WaitStatus
-	closed  bool
+	mu       sync.Mutex
+	starting int                     // how many are being started
+	ended    map[int]unix.WaitStatus // that ended while some were being started
+	waiting  map[int]chan unix.WaitStatus
+	closed   bool
 }
 
 // start starts a program. Its end comes through the channel.
 func (c *children) start(path string, argv []string, attr *syscall.ProcAttr) (pid int, end <-chan unix.WaitStatus, err error) {
-	c.mu.Lock() // so that it is known before it can end
-	defer c.mu.Unlock()
+	c.mu.Lock()
 	if c.closed {
+		c.mu.Unlock()
 		return 0, nil, unix.ECANCELED
 	}
-	pid, err = syscall.ForkExec(path, argv, attr)
+	c.starting++
+	c.mu.Unlock()
+	pid, err = syscall.ForkExec(path, argv, attr) // without the lock: execve may wait for a file server
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	status, ended := c.ended[pid]
+	if c.starting--; c.starting == 0 {
+		c.ended = nil
+	}
 	if err != nil {
 		return 0, nil, err
 	}
 	done := make(chan unix.WaitStatus, 1)
+	if ended {
+		done <- status
+		return pid, done, nil
+	}
 	if c.waiting == nil {
 		c.waiting = map[int]chan unix.WaitStatus{}
 	}
 	c.waiting[pid] = done
+	if c.closed {
+		killGroup(pid)
+	}
 	return pid, done, nil
 }
 
-// ended is told of any child that has ended. What nobody waits for is an orphan.
-func (c *children) ended(pid int, status unix.WaitStatus) {
+// note is told of any child that has ended. What nobody waits for is an orphan, or is
+// just being started.
+func (c *children) note(pid int, status unix.WaitStatus) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if done, ok := c.waiting[pid]; ok {
 		done <- status
 		delete(c.waiting, pid)
+	} else if c.starting > 0 {
+		if c.ended == nil {
+			c.ended = map[int]unix.WaitStatus{}
+		}
+		c.ended[pid] = status
 	}
 }
 
@@ -71,7 +95,7 @@ func (c *children) end() (left bool) {
 		if err != unix.EINTR && pid <= 0 {
 			return pid == 0
 		}
-		c.ended(pid, unix.WaitStatus(unix.SIGKILL))
+		c.note(pid, unix.WaitStatus(unix.SIGKILL))
 		c.mu.Lock()
 	}
 }

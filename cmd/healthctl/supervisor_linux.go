@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/healthprobe/healthprobe/writer"
 	"golang.org/x/sys/unix"
@@ -30,8 +31,9 @@ type supervisor struct {
 	owner    *writer.Unit // COMMAND's unit
 	health   *health
 	notify   *notifySocket
-	loaded   bool // the unit is COMMAND's, and ours to reset
-	executed bool // COMMAND has begun
+	lines    chan func() // what print does next
+	loaded   bool        // the unit is COMMAND's, and ours to reset
+	executed bool        // COMMAND has begun
 }
 
 // run starts COMMAND and returns when it has ended. words is what run was given.
@@ -44,6 +46,8 @@ func (s *supervisor) run(words []string) error {
 	if os.Getpid() != 1 {
 		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) // best effort, to reap orphans as pid 1 would
 	}
+	s.lines = make(chan func(), 64)
+	go s.print()
 	description := signalsAtStart()
 	signals := make(chan os.Signal, 128)
 	signal.Notify(signals) // all
@@ -107,10 +111,14 @@ const (
 // withoutNotify returns an environment without the variables of sd_notify(3). They are
 // removed, not emptied: some servers end if one is empty, or names a socket on which
 // nobody listens.
-func withoutNotify(env []string) (rest []string) {
+func withoutNotify(env []string) []string {
+	return without(env, notifySocketName, watchdogUsec, watchdogPid)
+}
+
+// without returns an environment without some variables.
+func without(env []string, names ...string) (rest []string) {
 	for _, entry := range env {
-		name, _, _ := strings.Cut(entry, "=")
-		if name != notifySocketName && name != watchdogUsec && name != watchdogPid {
+		if name, _, _ := strings.Cut(entry, "="); !slices.Contains(names, name) {
 			rest = append(rest, entry)
 		}
 	}
@@ -184,8 +192,9 @@ func (s *supervisor) passOn(signals <-chan os.Signal) {
 			}
 		case unix.SIGCONT: // after a stop: see stopped
 			s.tty.give(s.pid)
-			s.health.resumed()
-			unix.Kill(-s.pid, unix.SIGCONT)
+			if unix.Kill(-s.pid, unix.SIGCONT) == nil {
+				continue
+			}
 		}
 		if err := s.signal(received.(syscall.Signal)); err != nil && err != unix.ESRCH {
 			s.say("cannot pass on %s: %v", received, err)
@@ -223,7 +232,7 @@ func (s *supervisor) reap() int {
 			}
 			return status.ExitStatus()
 		default:
-			s.children.ended(pid, status)
+			s.children.note(pid, status)
 		}
 	}
 }
@@ -237,10 +246,11 @@ func (s *supervisor) stopped(by unix.Signal) {
 		if by == unix.SIGTSTP {
 			unix.Kill(-s.pid, unix.SIGCONT)
 		}
+	case s.tty == nil: // no shell looks on
 	case fromTerminal: // which would have stopped our whole process group
 		s.tty.takeBack(s.pid)
 		unix.Kill(0, unix.SIGSTOP)
-	case s.tty != nil: // or somebody else has, where a shell may look on
+	default:
 		s.tty.takeBack(s.pid)
 		unix.Kill(os.Getpid(), unix.SIGSTOP)
 	}
@@ -256,6 +266,7 @@ func (s *supervisor) endHung(sig syscall.Signal) {
 
 // end leaves things as they were before COMMAND.
 func (s *supervisor) end(status int) {
+	defer s.flush()
 	s.health.finish()
 	left := s.children.end()
 	s.tty.takeBack(s.pid)
@@ -275,24 +286,56 @@ func (s *supervisor) end(status int) {
 	}
 }
 
+// say prints a line, and never waits: if nobody reads standard error any more, COMMAND is
+// still to be watched, and ended.
+func (s *supervisor) say(format string, args ...any) {
+	line := fmt.Sprintf("healthctl: run %s: %s", s.unit, fmt.Sprintf(format, args...))
+	select {
+	case s.lines <- func() { printLine(line) }:
+	default: // what cannot be printed is lost
+	}
+}
+
+// print prints what say was told.
+func (s *supervisor) print() {
+	for line := range s.lines {
+		line()
+	}
+}
+
+// flush waits until all has been printed, but not for ever.
+func (s *supervisor) flush() {
+	done, late := make(chan struct{}), time.After(time.Second)
+	select {
+	case s.lines <- func() { close(done) }:
+	case <-late:
+		return
+	}
+	select {
+	case <-done:
+	case <-late:
+	}
+}
+
 // printing is held while a line is written, whose end may be a SIGPIPE of our own.
 var printing struct {
 	sync.Mutex
 	pipes int // how many came from our own lines
 }
 
-// say prints a line.
-func (s *supervisor) say(format string, args ...any) {
+func printLine(line string) {
 	printing.Lock()
 	defer printing.Unlock()
-	if err := printError(fmt.Sprintf("healthctl: run %s: %s", s.unit, fmt.Sprintf(format, args...))); errors.Is(err, unix.EPIPE) {
+	if err := printError(line); errors.Is(err, unix.EPIPE) {
 		printing.pipes++
 	}
 }
 
 // ownPipe reports whether a SIGPIPE is that of a line of ours.
 func (s *supervisor) ownPipe() bool {
-	printing.Lock()
+	if !printing.TryLock() { // a line is being written
+		return true
+	}
 	defer printing.Unlock()
 	if printing.pipes == 0 {
 		return false

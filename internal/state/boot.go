@@ -21,9 +21,9 @@ const statPath = "/proc/stat"
 // terminals or changes the directory's mode or owner.
 //
 // Elsewhere the time may belong to one of several containers that share a pid
-// namespace, or may change, so it is not used there. gVisorPath exists in gVisor alone.
+// namespace, or may change, so it is not used there. GVisorPath exists in gVisor alone.
 const (
-	gVisorPath     = "/proc/sentry-meminfo"
+	GVisorPath     = "/proc/sentry-meminfo"
 	gVisorTimePath = "/dev/pts"
 )
 
@@ -39,7 +39,7 @@ const (
 func (r *Reader) BootID() (id []byte, e syscall.Errno) {
 	id, e = r.bootIDFile()
 	if e == syscall.ENOENT {
-		return r.bootTime(statPath, gVisorPath, gVisorTimePath)
+		return r.bootTime(statPath, GVisorPath, gVisorTimePath)
 	}
 	return id, e
 }
@@ -48,7 +48,7 @@ func (r *Reader) BootID() (id []byte, e syscall.Errno) {
 // have to verify an id recorded by one that could not.
 func (r *Reader) bootLike(recorded []byte) (id []byte, e syscall.Errno) {
 	if _, _, ok := parseBootTime(recorded); ok {
-		return r.bootTime(statPath, gVisorPath, gVisorTimePath)
+		return r.bootTime(statPath, GVisorPath, gVisorTimePath)
 	}
 	return r.bootIDFile()
 }
