@@ -224,8 +224,8 @@ func (h *health) hang(why string) {
 		return
 	}
 	go func() {
-		h.end(unix.SIGABRT)
 		h.say("%s: ending COMMAND by SIGABRT, and in 10s by SIGKILL", why)
+		h.end(unix.SIGABRT)
 		time.Sleep(10 * time.Second)
 		h.end(unix.SIGKILL)
 	}()

@@ -3,6 +3,7 @@ package main
 import (
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -78,26 +79,36 @@ func (c *children) kill(pid int) {
 }
 
 // end kills all of them, lets none start, and reaps whatever has ended. left reports
-// whether there are other children.
+// whether there are other children. It gives up after a second: one that waits for a disk
+// or a file server cannot be killed.
 func (c *children) end() (left bool) {
+	for start := time.Now(); time.Since(start) < time.Second; {
+		busy := c.killAll()
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+		switch {
+		case pid > 0:
+			c.note(pid, unix.WaitStatus(unix.SIGKILL))
+		case err == unix.EINTR:
+		case err != nil: // ECHILD
+			return false
+		case !busy:
+			return true
+		default:
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return false
+}
+
+// killAll kills all of them, lets none start, and reports whether there are some.
+func (c *children) killAll() bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.closed = true
 	for pid := range c.waiting {
 		killGroup(pid)
 	}
-	options := 0
-	for {
-		if len(c.waiting) == 0 {
-			options = unix.WNOHANG
-		}
-		c.mu.Unlock()
-		pid, err := unix.Wait4(-1, nil, options, nil)
-		if err != unix.EINTR && pid <= 0 {
-			return pid == 0
-		}
-		c.note(pid, unix.WaitStatus(unix.SIGKILL))
-		c.mu.Lock()
-	}
+	return len(c.waiting)+c.starting > 0
 }
 
 // killGroup kills a process and its group: it may have gone to another one.

@@ -66,12 +66,12 @@ func (h *harness) runRuns(list []runScenario) {
 	h.runTraced(all)
 }
 
-// sampleFactor is as for scenario, and more, since a run makes twice as many calls.
+// sampleFactor is as for scenario.
 func (s *runScenario) sampleFactor() int {
 	if s.similar {
-		return 12
+		return 8
 	}
-	return 4
+	return 1
 }
 
 func (s *runScenario) points(h *harness, f *fault, calls []call) (jobs []func()) {
