@@ -196,6 +196,25 @@ def app(environ, start_response):
 		reload:   unix.SIGUSR2,
 		stopped:  143,
 	},
+	{
+		name:     "go-systemd",
+		prepare:  buildGo,
+		config:   map[string]string{"text": "{text}"},
+		command:  []string{"{dir}/server", "{port}", "{dir}/text"},
+		ready:    []string{"notify"},
+		ask:      askHTTP,
+		notifies: []string{"STATUS=reading its data", "READY=1"},
+		waiting:  "error 1: reading its data",
+		reload:   unix.SIGHUP,
+	},
+}
+
+// buildGo builds a server that is a module of its own, for the library that it needs.
+func buildGo(a *app) {
+	build := exec.Command("go", "build", "-C", "gosystemd", "-o", a.path("server"), ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		a.t.Fatalf("%s: %v\n%s", build, err, out)
+	}
 }
 
 const fpmConfig = `
