@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -97,5 +98,13 @@ func restoreStart() {
 			unix.CloseOnExec(fd) // and not now: if execve fails, the next file that is opened would get the number
 		}
 	}
+	// The Go scheduler interrupts a thread by SIGURG if it has run for 10 ms. One that comes
+	// while it is blocked would be pending in the command: so begin another 10 ms, and take
+	// one that is there.
+	runtime.Gosched()
 	unix.PthreadSigmask(unix.SIG_SETMASK, &startMask, nil)
+	if urgent := uint64(1) << (unix.SIGURG - 1); startMask.Val[0]&urgent != 0 {
+		var none unix.Timespec
+		unix.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&urgent)), 0, uintptr(unsafe.Pointer(&none)), unsafe.Sizeof(urgent), 0, 0)
+	}
 }

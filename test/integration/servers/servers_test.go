@@ -221,6 +221,8 @@ const fpmConfig = `
 [global]
 error_log = /dev/stderr
 systemd_interval = 1
+; without it a reload resets connections that are being answered
+process_control_timeout = 10s
 [www]
 listen = 127.0.0.1:{port}
 pm = static
