@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -40,11 +41,12 @@ func (f *fixture) startWriter(steps ...string) *appWriter {
 	return a
 }
 
-// stop ends the application and adds up what it did.
-func (a *appWriter) stop(f *fixture) {
+// stop ends the application, adds up what it did, and returns how often it did not get the
+// lock.
+func (a *appWriter) stop(f *fixture) (locked int) {
 	a.stdin.Close()
 	err := a.cmd.Wait()
-	succeeded, locked := 0, 0
+	succeeded := 0
 	if n, _ := fmt.Sscan(a.stdout.String(), &succeeded, &locked); err != nil || n != 2 || succeeded == 0 {
 		f.violationf("a writer failed: %v: %q %q", err, a.stdout.String(), a.stderr.String())
 	}
@@ -52,6 +54,7 @@ func (a *appWriter) stop(f *fixture) {
 		t.Sets += succeeded
 		t.LockTimeouts += locked
 	})
+	return locked
 }
 
 // probeRepeatedly runs two probes at once, without pause, for the load time.
@@ -94,14 +97,26 @@ func (h *harness) writersUnderLoad(t *testing.T) {
 	for _, code := range codes {
 		writers = append(writers, f.startWriter("pid:"+p.pidArg(), "sets:"+code+":5ms"))
 	}
+	// A set of another code than 0 that does not get the lock empties the file.
+	var emptied atomic.Bool
 	reading := make(chan struct{})
 	var reader sync.WaitGroup
-	reader.Go(func() { f.readErrorFile(reading) })
-	f.probeRepeatedly(t, checkAnswer, "-v")
+	reader.Go(func() { f.readErrorFile(reading, &emptied) })
+	f.probeRepeatedly(t, func(o outcome) string {
+		if strings.HasSuffix(o.stderr, "/error is empty: the last set could not be recorded\n") {
+			emptied.Store(true)
+			return ""
+		}
+		return checkAnswer(o)
+	}, "-v")
 	close(reading)
 	reader.Wait()
+	locked := 0
 	for _, a := range writers {
-		a.stop(f)
+		locked += a.stop(f)
+	}
+	if emptied.Load() && locked == 0 {
+		f.violationf("error was empty, though each set got the lock")
 	}
 	left, err := os.ReadDir(f.path())
 	must(err)
@@ -111,7 +126,7 @@ func (h *harness) writersUnderLoad(t *testing.T) {
 }
 
 // readErrorFile reads the error file repeatedly, as another program might.
-func (f *fixture) readErrorFile(stop chan struct{}) {
+func (f *fixture) readErrorFile(stop chan struct{}, emptied *atomic.Bool) {
 	for {
 		select {
 		case <-stop:
@@ -119,6 +134,10 @@ func (f *fixture) readErrorFile(stop chan struct{}) {
 		case <-time.After(100 * time.Microsecond):
 		}
 		b, err := os.ReadFile(f.path("error"))
+		if err == nil && len(b) == 0 {
+			emptied.Store(true)
+			continue
+		}
 		whole := false
 		for _, code := range codes {
 			whole = whole || string(b) == code+"\n"
