@@ -12,5 +12,6 @@
 // postgresql-15, puma, python3, redis-server, ruby-sd-notify and unbound. Servers and programs run as uid
 // 65532. Without a package the tests that need it skip and name it; with CI=true they fail.
 //
-// A server in Go is a module of its own, gosystemd, since it needs a library. There is no Node program, since Node has no Unix datagram sockets without a package of npm.
+// A server in Go is a module of its own, gosystemd, since it needs a library. There is no Node program,
+// since Node has no Unix datagram sockets without a package of npm.
 package servers
