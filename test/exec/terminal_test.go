@@ -61,14 +61,15 @@ func TestTerminal(t *testing.T) {
 			s.types("three\n")
 			s.sees("knows three")
 
-			// ^Z, bg, and the end of COMMAND
-			s.types(prefix + `sh -c 'echo runs; while [ ! -e go ]; do sleep 0.05; done; echo ends'` + "\n")
+			// ^Z, bg, and the end of COMMAND, which starts no other program: a child that is stopped
+			// between vfork(2) and execve(2) would keep it from stopping
+			s.types("mkfifo gate\n" + prefix + `sh -c 'echo runs; read go <gate; echo ends'` + "\n")
 			s.sees("runs")
 			s.types("\x1a")
 			s.sees("Stopped")
 			s.types("bg\n")
 			s.sees("&")
-			s.types("touch go; wait; echo wa\"\"ited\n")
+			s.types("echo >gate; wait; echo wa\"\"ited\n")
 			s.sees("ends")
 			s.sees("waited")
 

@@ -483,6 +483,39 @@ func TestRunAtTheProcessLimit(t *testing.T) {
 	h.report(t)
 }
 
+// TestRunAtTheMemoryLimit has no address space left, for a while and from the start.
+func TestRunAtTheMemoryLimit(t *testing.T) {
+	t.Parallel()
+	surroundings(t, func(f *fixture) {
+		s := f.supervise("-ready", lookPath("true"), "-ready-every", "50ms")
+		s.untilHealthy()
+		command := s.recorded()
+		var was unix.Rlimit
+		must(unix.Prlimit(s.pid, unix.RLIMIT_AS, nil, &was))
+		s.limit(unix.RLIMIT_AS, 0) // which a check inherits: it cannot start
+		s.untilSays("unhealthy")
+		// The Go runtime ends a program that needs more and gets none. Then COMMAND ends too.
+		failed := func() bool { return strings.Contains(s.printed(), "fatal error: ") }
+		if !failed() {
+			s.limit(unix.RLIMIT_AS, was.Cur)
+			s.until("healthy", func() bool { return failed() || s.line() == "" })
+		}
+		if failed() {
+			s.until("dead as well", func() bool { return !alive(command) })
+			s.untilSays("unhealthy")
+			return
+		}
+		s.end(0)
+	})
+	h := newHarness(t)
+	var jobs []func()
+	for n := 600_000; n < 800_000; n += 4_000 { // KiB: below, the runtime cannot start, and above there is enough
+		jobs = append(jobs, func() { h.limited("-v", n) })
+	}
+	h.run(jobs)
+	h.report(t)
+}
+
 // lonely is a user of whom no other process runs.
 var lonely = &syscall.Credential{Uid: 54321, Gid: 54321}
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -174,10 +175,10 @@ func (p livePod) awaitEvent(prefix string) {
 	p.await("an event "+prefix, func() bool { return p.saw(prefix) > 0 })
 }
 
-// describe logs what a user would ask kubectl for.
+// describe logs what a user would ask kubectl for. Of equal events in a row it has one.
 func (p livePod) describe() {
-	status, _ := json.MarshalIndent(p.get().Status, "", "  ")
-	p.t.Logf("%s: %s\nevents:\n%s", p.name, status, strings.Join(p.events(), "\n"))
+	status, _ := json.Marshal(p.get().Status.ContainerStatuses)
+	p.t.Logf("%s: %s\nevents:\n%s", p.name, status, strings.Join(slices.Compact(p.events()), "\n"))
 }
 
 // id returns the id of the container that runs, as containerd knows it.

@@ -17,7 +17,7 @@ import (
 // 9: strings in database 0, and no checksum.
 func redisFiles() ([]file, error) {
 	dump := bytes.NewBufferString("REDIS0009\xfe\x00")
-	for i := range 4000 {
+	for i := range 16000 {
 		fmt.Fprintf(dump, "\x00\x06%06d\x05value", i)
 	}
 	dump.WriteString("\xff" + strings.Repeat("\x00", 8))

@@ -8,10 +8,10 @@
 // probe before and after each. Other tests are about programs that are no servers, or start them in a
 // way that does not suit healthctl run.
 //
-// It needs these Debian packages: curl, gunicorn, haproxy, libfcgi-bin, nginx-light, php8.2-fpm,
-// postgresql-15, puma, python3, redis-server, ruby-sd-notify and unbound. Servers and programs run as uid
-// 65532. Without a package the tests that need it skip and name it; with CI=true they fail.
+// It needs these Debian packages: curl, g++, gunicorn, haproxy, libfcgi-bin, libnode-dev, libsystemd-dev,
+// make, nginx-light, nodejs, npm, php8.2-fpm, postgresql-15, puma, python3, redis-server, ruby-sd-notify and
+// unbound. Servers and programs run as uid 65532. Without a package the tests that need it skip and name
+// it; with CI=true they fail.
 //
-// A server in Go is a module of its own, gosystemd, since it needs a library. There is no Node program,
-// since Node has no Unix datagram sockets without a package of npm.
+// The servers in Go (gosystemd) and for Node (nodejs) are modules of their own, since they need a library.
 package servers

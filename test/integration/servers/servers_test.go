@@ -207,11 +207,34 @@ def app(environ, start_response):
 		waiting:  "error 1: reading its data",
 		reload:   unix.SIGHUP,
 	},
+	{
+		name:     "nodejs",
+		packages: "g++ libnode-dev libsystemd-dev make nodejs npm",
+		programs: []string{"g++", "make", "node", "npm"},
+		prepare:  buildNode,
+		config:   map[string]string{"text": "{text}"},
+		command:  []string{"node", "{dir}/server.js", "{port}", "{dir}/text"},
+		ready:    []string{"notify"},
+		ask:      askHTTP,
+		notifies: []string{"STATUS=reading its data", "READY=1"},
+		waiting:  "error 1: reading its data",
+		reload:   unix.SIGHUP,
+	},
 }
 
 // buildGo builds a server that is a module of its own, for the library that it needs.
 func buildGo(a *app) {
 	build := exec.Command("go", "build", "-C", "gosystemd", "-o", a.path("server"), ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		a.t.Fatalf("%s: %v\n%s", build, err, out)
+	}
+}
+
+// buildNode installs a server with the library that it needs, which npm compiles against Node's headers.
+func buildNode(a *app) {
+	a.must(os.CopyFS(a.dir, os.DirFS("nodejs")))
+	build := exec.Command("npm", "ci", "--nodedir=/usr", "--no-audit", "--no-fund")
+	build.Dir = a.dir
 	if out, err := build.CombinedOutput(); err != nil {
 		a.t.Fatalf("%s: %v\n%s", build, err, out)
 	}
@@ -363,6 +386,7 @@ func (s *server) life(a *app) {
 		a.awaitReloaded()
 		a.must(s.recovers(a))
 		a.awaits(healthy)
+		a.awaitReloaded()
 		w.awaitAnswered()
 	}
 
@@ -398,7 +422,8 @@ func (s *server) reloaded(a *app, text string) {
 	a.awaitReloaded()
 }
 
-// awaitReloaded waits for the READY=1 after a RELOADING=1: HAProxy loses a signal that comes sooner.
+// awaitReloaded waits for the READY=1 after a RELOADING=1: HAProxy loses a signal that comes sooner, or
+// is killed by it.
 func (a *app) awaitReloaded() {
 	a.t.Helper()
 	a.await("READY=1 after RELOADING=1", func() bool { return a.said.last("READY=1") >= a.said.last("RELOADING=1") })
