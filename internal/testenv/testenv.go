@@ -5,6 +5,7 @@ package testenv
 import (
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 )
 
@@ -31,4 +32,12 @@ func LookPath(t testing.TB, name, pkg string) (path string) {
 	path, err := exec.LookPath(name)
 	Require(t, err == nil, "%v (Debian: %s)", err, pkg)
 	return path
+}
+
+// WriteProgram writes a program that can be started at once. With os.WriteFile, a process that
+// another test starts meanwhile may have the file open for a moment, and execve(2) fails: ETXTBSY.
+func WriteProgram(path string, content []byte) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, content, 0o755)
 }

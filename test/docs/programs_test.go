@@ -61,7 +61,7 @@ func TestDocsEntrypoint(t *testing.T) {
 		"exit 1": "healthctl: load web: check " + dir + "/check: not healthy\n",
 	} {
 		for name, text := range map[string]string{"check": check, "server": "exec " + bin + "/healthprobe -v", "entrypoint": script} {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+strings.TrimPrefix(text, "#!/bin/sh\n")), 0o755); err != nil {
+			if err := testenv.WriteProgram(filepath.Join(dir, name), []byte("#!/bin/sh\n"+strings.TrimPrefix(text, "#!/bin/sh\n"))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -91,7 +91,7 @@ func TestDocsSlowStart(t *testing.T) {
 		"ready":      "#!/bin/sh\ntest -e " + dir + "/listening\n",
 		"server":     "#!/bin/sh\nexec sleep 600\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+		if err := testenv.WriteProgram(filepath.Join(dir, name), []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}

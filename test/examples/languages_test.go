@@ -175,7 +175,7 @@ func languageFailures(a *app) {
 	}
 	replace := func(script string) {
 		a.t.Helper()
-		a.must(os.WriteFile(a.path("new"), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+		a.must(testenv.WriteProgram(a.path("new"), []byte("#!/bin/sh\n"+script+"\n")))
 		a.must(os.Rename(a.path("healthctl"), a.path("away")))
 		a.must(os.Rename(a.path("new"), a.path("healthctl")))
 		a.upstream.close()

@@ -91,7 +91,7 @@ func TestIgnoredDuringCheck(t *testing.T) {
 	testenv.LookPath(t, "env", "coreutils")
 	dir := newDir(t)
 	check := filepath.Join(dir, "check")
-	if err := os.WriteFile(check, []byte("#!/bin/sh\nfor s in HUP INT QUIT TERM; do kill -$s $PPID; done\n"), 0o755); err != nil {
+	if err := testenv.WriteProgram(check, []byte("#!/bin/sh\nfor s in HUP INT QUIT TERM; do kill -$s $PPID; done\n")); err != nil {
 		t.Fatal(err)
 	}
 	status := func(build, ignored string) int {

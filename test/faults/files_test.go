@@ -303,7 +303,7 @@ func TestProcessNames(t *testing.T) {
 		for _, name := range []string{"a b c", "(", ")", "((()))", ") Z 1 1 1", "a) X (b", "a\nb) Z 0", "\n", "\xff) Z", "x) R 1 1 1 1 1 "} {
 			f := h.newFixture()
 			path := filepath.Join(f.runDir, name)
-			must(os.WriteFile(path, program, 0o755))
+			must(testenv.WriteProgram(path, program))
 			cmd := exec.Command(path)
 			cmd.Args = []string{"sleep", "1000"}
 			p := f.start(cmd)

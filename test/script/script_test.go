@@ -105,7 +105,7 @@ func (target target) build(t *testing.T, dir, release string) bins {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name, name), []byte(script), 0o755); err != nil {
+		if err := testenv.WriteProgram(filepath.Join(dir, name, name), []byte(script)); err != nil {
 			t.Fatal(err)
 		}
 	}

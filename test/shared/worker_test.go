@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/healthprobe/healthprobe/internal/testenv"
 	"github.com/healthprobe/healthprobe/writer"
 	"golang.org/x/sys/unix"
 )
@@ -80,7 +81,7 @@ func program(t *testing.T) string {
 	self, err := os.ReadFile("/proc/self/exe")
 	must(t, err)
 	exe := filepath.Join(directoryForAll(t), "test")
-	must(t, os.WriteFile(exe, self, 0o755))
+	must(t, testenv.WriteProgram(exe, self))
 	return exe
 }
 
