@@ -54,7 +54,7 @@ func TestTerminal(t *testing.T) {
 			// in the background, where it may not read, and then in the foreground
 			s.types(prefix + `sh -c 'echo goes; read line; echo knows $line' &` + "\n")
 			s.sees("goes")
-			s.types("sleep 0.3; jobs\n")
+			s.types(`until jobs | grep -q Stop""ped; do sleep 0.1; done; jobs` + "\n")
 			s.sees("Stopped")
 			s.types("fg\n")
 			s.sees(prefix + "sh -c")
