@@ -3,6 +3,8 @@
 package kubelet
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -29,6 +31,23 @@ func (p livePod) kill(container string, signal syscall.Signal) {
 	if err := syscall.Kill(containerPid(p.t, p.id(container)), signal); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// stop stops a container's process, and waits until none of its threads is in a system call any more.
+func (p livePod) stop(container string) {
+	p.t.Helper()
+	p.kill(container, syscall.SIGSTOP)
+	pid := containerPid(p.t, p.id(container))
+	p.await(container+" has stopped", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, thread := range threads {
+			stat, _ := os.ReadFile(thread)
+			if !bytes.Contains(stat, []byte(") T ")) {
+				return false
+			}
+		}
+		return err == nil && len(threads) > 0
+	})
 }
 
 // TestWeb takes the first pod of the examples through its life, then kills its application and keeps the
@@ -137,7 +156,7 @@ func TestShop(t *testing.T) {
 	p.gate("set", true)
 	p.awaitReady("api")
 	p.awaitReady("worker")
-	p.kill("worker", syscall.SIGSTOP)
+	p.stop("worker")
 	// Rather than wait for a minute.
 	long := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(filepath.Join(p.volume("liveness"), "worker", "error"), long, long); err != nil {
