@@ -281,9 +281,14 @@ func (a *app) must(err error) {
 
 // messages are what COMMAND says by sd_notify(3), as run passes it on.
 type messages struct {
-	mu  sync.Mutex
-	all []string
+	path   string
+	mark   sync.Mutex // held by whoever waits for its mark
+	marked chan struct{}
+	mu     sync.Mutex
+	all    []string
 }
+
+const mark = "the test's own"
 
 func (m *messages) listen(t *testing.T, path string) {
 	t.Helper()
@@ -295,12 +300,17 @@ func (m *messages) listen(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
+	m.path, m.marked = path, make(chan struct{})
 	go func() {
 		buf := make([]byte, 4096)
 		for {
 			n, _, err := conn.ReadFrom(buf)
 			if err != nil {
 				return
+			}
+			if string(buf[:n]) == mark {
+				m.marked <- struct{}{}
+				continue
 			}
 			m.mu.Lock()
 			m.all = append(m.all, string(buf[:n]))
@@ -309,7 +319,16 @@ func (m *messages) listen(t *testing.T, path string) {
 	}()
 }
 
+// list returns all that was sent before: it waits for a message that it sends itself.
 func (m *messages) list() []string {
+	m.mark.Lock()
+	defer m.mark.Unlock()
+	if conn, err := net.Dial("unixgram", m.path); err == nil {
+		if _, err := conn.Write([]byte(mark)); err == nil {
+			<-m.marked
+		}
+		conn.Close()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.all)
