@@ -205,6 +205,9 @@ func (h *health) look() {
 	}
 	if late := time.Since(h.due); late > grace {
 		h.lastBeat = h.lastBeat.Add(late)
+		if now := time.Now(); h.lastBeat.After(now) { // it has come since
+			h.lastBeat = now
+		}
 	}
 	if time.Since(h.lastBeat) < h.watchdogFor+grace {
 		h.lookAgain()

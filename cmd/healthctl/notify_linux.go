@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,8 +15,9 @@ import (
 // notifySocket is the socket that NOTIFY_SOCKET names: a file, since any container of a
 // pod could reach an abstract one, and some libraries refuse those.
 type notifySocket struct {
-	path string
-	file *os.File
+	path    string
+	file    *os.File
+	closing atomic.Bool
 }
 
 // socketProblem returns why there can be no socket at path, or "".
@@ -41,20 +43,20 @@ func listenNotify(path string) (*notifySocket, error) {
 	}
 	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
 	if err == nil {
+		old := unix.Umask(0o111) // 0666, for a COMMAND that becomes another user
 		err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
-	}
-	if err == nil {
-		err = os.Chmod(path, 0o666) // for a COMMAND that becomes another user
+		unix.Umask(old)
 	}
 	if err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("cannot make the socket %s: %w: -ready notify needs a run directory where sockets can be made", path, err)
 	}
-	return &notifySocket{path, os.NewFile(uintptr(fd), path)}, nil
+	return &notifySocket{path: path, file: os.NewFile(uintptr(fd), path)}, nil
 }
 
 // remove removes the socket.
 func (s *notifySocket) remove() error {
+	s.closing.Store(true) // Close waits for receive, and others may go on sending
 	s.file.Close()
 	if err := os.Remove(s.path); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -91,7 +93,7 @@ func (s *notifySocket) receive(r *receiver) {
 	control := make([]byte, 1024)
 	var last time.Time
 	conn.Read(func(fd uintptr) bool {
-		for n := 0; ; n++ {
+		for n := 0; !s.closing.Load(); n++ {
 			size, controlSize, flags, _, err := unix.Recvmsg(int(fd), buf, control, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 			switch {
 			case err == unix.EAGAIN:
@@ -108,6 +110,7 @@ func (s *notifySocket) receive(r *receiver) {
 				r.datagram(buf[:min(size, len(buf))], control[:controlSize], flags)
 			}
 		}
+		return true
 	})
 }
 
@@ -173,10 +176,11 @@ func parseControl(control []byte) (pid int, fds []int) {
 	return pid, fds
 }
 
-// outerSocket returns the address of the NOTIFY_SOCKET that run was started with.
-func outerSocket() unix.Sockaddr {
+// outerSocket returns the address of the NOTIFY_SOCKET that run was started with, unless it
+// is own, run's own: what it passed on would come back for ever.
+func outerSocket(own string) unix.Sockaddr {
 	name := os.Getenv(notifySocketName)
-	if !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "@") {
+	if name == own || !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "@") {
 		return nil
 	}
 	return &unix.SockaddrUnix{Name: name}

@@ -174,7 +174,7 @@ func (s *supervisor) listen() (err error) {
 		return err
 	}
 	go s.notify.receive(&receiver{
-		pid: s.pid, all: *s.notifyAll, health: s.health, outer: outerSocket(), say: s.say,
+		pid: s.pid, all: *s.notifyAll, health: s.health, outer: outerSocket(s.socketPath()), say: s.say,
 		index: slices.IndexFunc(s.ready, func(r requirement) bool { return r.notify }),
 	})
 	return nil

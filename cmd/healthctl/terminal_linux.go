@@ -34,11 +34,11 @@ func (t *terminal) takeBack(group int) {
 }
 
 func (t *terminal) foreground() int {
-	group, err := unix.IoctlGetInt(t.fd, unix.TIOCGPGRP)
+	group, err := unix.IoctlGetUint32(t.fd, unix.TIOCGPGRP) // a pid_t has 32 bits
 	if err != nil {
 		return -1
 	}
-	return group
+	return int(group)
 }
 
 // setForeground is tcsetpgrp(3). From a background process group the kernel answers with

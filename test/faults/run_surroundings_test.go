@@ -295,6 +295,24 @@ func TestRunQueueFull(t *testing.T) {
 	})
 }
 
+// TestRunOwnSocket: run was started with the NOTIFY_SOCKET that it makes itself.
+func TestRunOwnSocket(t *testing.T) {
+	t.Parallel()
+	surroundings(t, func(f *fixture) {
+		s := f.superviseAs(nil, []string{"/usr/bin/env", "NOTIFY_SOCKET=" + f.path("notify")}, "-ready", "notify", "-notify-all")
+		s.do("notify:READY=1")
+		s.do("notify:WATCHDOG=1")
+		s.untilHealthy()
+		s.do("barrier")
+		s.shiftHeartbeat(-time.Hour)
+		time.Sleep(300 * time.Millisecond) // run records heartbeats every 100 ms
+		if line := s.line("-max-age", "1m"); !strings.Contains(line, "no heartbeat") {
+			s.violationf("a heartbeat that COMMAND has sent once goes on: the probe says %q", line)
+		}
+		s.end(0)
+	})
+}
+
 // asOther runs the application as a process other than COMMAND.
 func (s *supervised) asOther(steps ...string) outcome {
 	return s.command(append([]string{"/usr/bin/env", "NOTIFY_SOCKET=" + s.path("notify"), s.app, s.runDir, s.unit}, steps...)...)
