@@ -127,6 +127,9 @@ func (d *directory) replaceDated(name string, content []byte, modified *unix.Tim
 		times := []unix.Timespec{*modified, *modified}
 		err = d.do("touch", tempFile, func() error { return unix.UtimesNanoAt(d.fd, tempFile, times, unix.AT_SYMLINK_NOFOLLOW) })
 	}
+	if err == nil { // last: root may not be able to change what it has given away (CAP_FOWNER)
+		err = d.setPermissions(fd, tempFile, d.stateMode())
+	}
 	if e := unix.Close(fd); err == nil && e != nil { // NFS reports a full disk here
 		err = &os.PathError{Op: "close", Path: d.file(tempFile), Err: e}
 	}
@@ -139,11 +142,8 @@ func (d *directory) replaceDated(name string, content []byte, modified *unix.Tim
 	return err
 }
 
-// fill gives the temporary file its owner, mode and content.
+// fill gives the temporary file its content.
 func (d *directory) fill(fd int, content []byte) error {
-	if err := d.setPermissions(fd, tempFile, d.stateMode()); err != nil {
-		return err
-	}
 	for len(content) > 0 {
 		err := d.do("write", tempFile, func() error {
 			n, err := unix.Write(fd, content)

@@ -104,7 +104,7 @@ func (d *directory) mayClear(own *report.Own) bool {
 // not be recorded.
 func (d *directory) noteEmptied(own *report.Own) {
 	if file := d.see(state.ErrorFile); file.err == nil && file.st.Size == 0 {
-		*own = report.Own{File: d.which(file)}
+		*own = report.Own{File: d.which(file), Emptied: file.st.Ctim.Nano()}
 	}
 }
 
@@ -130,6 +130,7 @@ type standing struct {
 	content string // "" if it is absent, or no regular file of the right size
 	file    report.File
 	time    unix.Timespec // of the last heartbeat; long ago if it is absent
+	changed int64         // its change time
 }
 
 func (d *directory) standing() (s standing, err error) {
@@ -139,7 +140,7 @@ func (d *directory) standing() (s standing, err error) {
 	}
 	s = standing{absent: held == nil && problem == "", content: string(held)}
 	if file := d.see(state.ErrorFile); file.err == nil {
-		s.file, s.time = d.which(file), file.st.Mtim
+		s.file, s.time, s.changed = d.which(file), file.st.Mtim, file.st.Ctim.Nano()
 	}
 	return s, nil
 }
@@ -147,7 +148,7 @@ func (d *directory) standing() (s standing, err error) {
 // writtenBy reports whether the file is the one that a reporter wrote last: any other
 // set has made another file, or emptied this one.
 func (s *standing) writtenBy(own *report.Own) bool {
-	return own.File != (report.File{}) && s.file == own.File && s.content == own.Content
+	return own.File != (report.File{}) && s.file == own.File && s.content == own.Content && (s.content != "" || s.changed == own.Emptied)
 }
 
 // which returns what tells a file that was seen from others.

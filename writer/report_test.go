@@ -121,6 +121,18 @@ func TestReport(t *testing.T) {
 			}
 			r.unblock()
 		}, [2]outcome{zero, nine}},
+		"somebody's code that could not be recorded, as its own before": {func(r *reporter) {
+			r.mustRecord(0, "")
+			r.block()
+			if err := r.record(3, "own", true); err == nil {
+				r.t.Error("it could be")
+			}
+			time.Sleep(20 * time.Millisecond) // a file system's clock
+			if err := r.somebody().Set(9); err == nil {
+				r.t.Error("it could be")
+			}
+			r.unblock()
+		}, stands},
 		"its own code, after one that could not be recorded": {func(r *reporter) {
 			r.mustRecord(0, "")
 			r.block()
@@ -151,7 +163,11 @@ func TestReport(t *testing.T) {
 					c.before(r)
 					past := time.Unix(0, 0) // what is not set has none
 					path := filepath.Join(r.Dir(), "error")
-					if _, err := os.Stat(path); err == nil {
+					switch info, err := os.Stat(path); {
+					case err == nil && info.Size() == 0: // to change its times would be to change the file
+						past = info.ModTime()
+						time.Sleep(20 * time.Millisecond) // a file system's clock
+					case err == nil:
 						past = time.Now().Add(-time.Hour).Truncate(time.Second)
 						must(t, os.Chtimes(path, past, past))
 					}

@@ -18,6 +18,9 @@ type Own struct {
 	File    File
 	Content string // trimmed; empty if a code could not be recorded, and the file was emptied
 	Reason  string
+	// Emptied is the change time of a file that was emptied, in nanoseconds since 1970: if
+	// somebody else's code cannot be recorded either, it is emptied once more.
+	Emptied int64
 }
 
 // Record records a report for a *writer.Unit, which must have been opened with WithPid.
