@@ -127,7 +127,7 @@ func TestReport(t *testing.T) {
 			if err := r.record(3, "own", true); err == nil {
 				r.t.Error("it could be")
 			}
-			time.Sleep(20 * time.Millisecond) // a file system's clock
+			time.Sleep(20 * time.Millisecond) // the clock of a file system goes by ticks
 			if err := r.somebody().Set(9); err == nil {
 				r.t.Error("it could be")
 			}
@@ -166,7 +166,7 @@ func TestReport(t *testing.T) {
 					switch info, err := os.Stat(path); {
 					case err == nil && info.Size() == 0: // to change its times would be to change the file
 						past = info.ModTime()
-						time.Sleep(20 * time.Millisecond) // a file system's clock
+						time.Sleep(20 * time.Millisecond) // the clock of a file system goes by ticks
 					case err == nil:
 						past = time.Now().Add(-time.Hour).Truncate(time.Second)
 						must(t, os.Chtimes(path, past, past))

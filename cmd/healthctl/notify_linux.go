@@ -43,7 +43,9 @@ func listenNotify(path string) (*notifySocket, error) {
 	}
 	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
 	if err == nil {
-		old := unix.Umask(0o111) // 0666, for a COMMAND that becomes another user
+		// 0666, for a COMMAND that becomes another user. chmod(2) would follow a link that
+		// somebody has put there meanwhile.
+		old := unix.Umask(0o111)
 		err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
 		unix.Umask(old)
 	}
@@ -177,10 +179,15 @@ func parseControl(control []byte) (pid int, fds []int) {
 }
 
 // outerSocket returns the address of the NOTIFY_SOCKET that run was started with, unless it
-// is own, run's own: what it passed on would come back for ever.
+// is the file own, run's own socket: what run passed on would come back for ever.
 func outerSocket(own string) unix.Sockaddr {
 	name := os.Getenv(notifySocketName)
-	if name == own || !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "@") {
+	if !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "@") {
+		return nil
+	}
+	outer, err := os.Stat(name)
+	ours, ourErr := os.Stat(own)
+	if err == nil && ourErr == nil && os.SameFile(outer, ours) {
 		return nil
 	}
 	return &unix.SockaddrUnix{Name: name}

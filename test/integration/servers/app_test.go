@@ -281,13 +281,14 @@ func (a *app) must(err error) {
 
 // messages are what COMMAND says by sd_notify(3), as run passes it on.
 type messages struct {
-	path   string
-	mark   sync.Mutex // held by whoever waits for its mark
-	marked chan struct{}
-	mu     sync.Mutex
-	all    []string
+	path    string
+	marking sync.Mutex // held by whoever waits for its mark
+	marked  chan struct{}
+	mu      sync.Mutex
+	all     []string
 }
 
+// mark is a message of the test itself: all that was sent before has arrived when it does.
 const mark = "the test's own"
 
 func (m *messages) listen(t *testing.T, path string) {
@@ -321,8 +322,8 @@ func (m *messages) listen(t *testing.T, path string) {
 
 // list returns all that was sent before: it waits for a message that it sends itself.
 func (m *messages) list() []string {
-	m.mark.Lock()
-	defer m.mark.Unlock()
+	m.marking.Lock()
+	defer m.marking.Unlock()
 	if conn, err := net.Dial("unixgram", m.path); err == nil {
 		if _, err := conn.Write([]byte(mark)); err == nil {
 			<-m.marked
